@@ -1,0 +1,51 @@
+/** What the environment can set. */
+export interface Settings {
+  /** For `server.listen()`: a port and perhaps a host, or the path of a pipe or Unix socket. */
+  listen: { port: number; host?: string } | { path: string };
+  /** From one stanza to the next, in milliseconds. */
+  intervalMs: number;
+  /** The origins, besides the server's own, whose pages may open the stream. */
+  allowedOrigins: ReadonlySet<string>;
+}
+
+/**
+ * Reads the settings from environment variables; one that is missing or empty has its default.
+ * Throws an Error of one line that names the variable, its value and what it takes.
+ */
+export function readSettings(env: NodeJS.ProcessEnv): Settings {
+  return {
+    listen: parseListen(env['PORT'] || '8888', env['HOST']),
+    intervalMs: parseWhole('INTERVAL_MS', env['INTERVAL_MS'] || '2000', 1, 60_000),
+    allowedOrigins: new Set((env['ALLOWED_ORIGINS'] || '').split(',').filter(Boolean).map(parseOrigin)),
+  };
+}
+
+function parseListen(port: string, host: string | undefined): Settings['listen'] {
+  // iisnode passes a named pipe, \\.\pipe\UUID; a Unix socket is a path with a slash.
+  if (/[\\/]/.test(port)) return { path: port };
+  const takes = ', or a pipe name or socket path such as \\\\.\\pipe\\dante or /run/dante.sock';
+  return { port: parseWhole('PORT', port, 0, 65_535, takes), ...(host && { host }) };
+}
+
+function parseWhole(name: string, text: string, min: number, max: number, takes = ''): number {
+  const value = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (value >= min && value <= max) return value;
+  throw new Error(
+    `${name} is ${JSON.stringify(text)}, but takes a whole number from ${min} to ${max}${takes}.`,
+  );
+}
+
+function parseOrigin(text: string): string {
+  let url: URL | undefined;
+  try {
+    url = new URL(text.trim());
+  } catch {
+    // Not a URL at all: told below, with the rest of what an origin is not.
+  }
+  // Nothing may stand behind the origin, and its scheme must be one that pages come from.
+  if (url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) return url.origin;
+  throw new Error(
+    `ALLOWED_ORIGINS has ${JSON.stringify(text)}, but takes origins separated by commas, ` +
+      'such as https://a.example,https://b.example:8443.',
+  );
+}
