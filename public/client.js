@@ -55,19 +55,10 @@ const ACTIONS = {
   refused: { label: 'Retry', act: () => reading.resume() },
 };
 
-/** Whether the view goes along with the newest stanza: only until the reader scrolls away. */
-let following = true;
-let lastScrollY = scrollY;
-
-addEventListener('scroll', () => {
-  const atEnd = innerHeight + scrollY >= document.documentElement.scrollHeight - 8;
-  if (atEnd) following = true;
-  else if (scrollY < lastScrollY) following = false;
-  lastScrollY = scrollY;
-});
-
 /** @param {string} stanza */
 function show(stanza) {
+  const { scrollHeight } = document.documentElement;
+  const atEnd = canto.childElementCount === 0 || innerHeight + scrollY >= scrollHeight - 8;
   const item = document.createElement('li');
   for (const verse of stanza.split('\n')) {
     const line = document.createElement('span');
@@ -77,7 +68,8 @@ function show(stanza) {
   }
   canto.append(item);
   progress.value = reading.heard;
-  if (following) scrollTo(0, document.documentElement.scrollHeight);
+  // Only a reader at the end of the page wants to follow; another would lose the place.
+  if (atEnd) scrollTo(0, document.documentElement.scrollHeight);
 }
 
 /** @param {import('./reading.js').State} state */
@@ -95,7 +87,6 @@ function tell(state) {
 function readAgain() {
   canto.replaceChildren();
   progress.value = 0;
-  following = true;
   reading.restart();
 }
 

@@ -21,15 +21,20 @@ export function createRecite(stanzas: readonly string[], intervalMs: number): Re
     let draining = false;
     let overdue = false;
 
-    const stop: Stop = (code, reason) => {
+    const leave = (): void => {
+      overdue = false;
       metronome.leave(beat);
+    };
+
+    const stop: Stop = (code, reason) => {
+      leave();
       socket.close(code, reason);
     };
 
     const beat = (): void => {
       if (draining) {
+        leave();
         overdue = true;
-        metronome.leave(beat);
         return;
       }
       const stanza = stanzas[heard];
@@ -41,6 +46,7 @@ export function createRecite(stanzas: readonly string[], intervalMs: number): Re
     };
 
     const begin = (): void => {
+      overdue = false;
       metronome.join(beat);
       beat();
     };
@@ -49,12 +55,9 @@ export function createRecite(stanzas: readonly string[], intervalMs: number): Re
     socket.on('open', begin);
     socket.on('drain', () => {
       draining = false;
-      if (overdue) {
-        overdue = false;
-        begin();
-      }
+      if (overdue) begin();
     });
-    socket.on('close', () => metronome.leave(beat));
+    socket.on('close', leave);
     return stop;
   };
 }

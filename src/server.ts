@@ -48,7 +48,7 @@ function explain(error: NodeJS.ErrnoException, listen: Settings['listen']): stri
     case 'EADDRINUSE':
       return `Cannot listen on ${place}, it is in use: stop the program that has it, or set PORT to another.`;
     case 'EACCES':
-      return `No right to listen on ${place}: set PORT to another, such as 8888, or run with more rights.`;
+      return `Cannot listen on ${place}, there is no right to: set PORT to another, such as 8888, or run with more rights.`;
     default:
       return `Cannot listen on ${place}: ${error.message}.`;
   }

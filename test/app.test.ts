@@ -1,0 +1,314 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync, readdirSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { createApp, type App } from '../dist/app.js';
+import { openReader } from './support/reader.js';
+import { connectTo, exchange, handshake } from './support/raw.js';
+
+const STANZAS = ['one\nuno', 'two', 'three', 'four', 'five'];
+const PUBLIC = join(__dirname, '..', 'public');
+
+async function listen(): Promise<{ app: App; port: number }> {
+  const app = createApp({
+    stanzas: STANZAS,
+    intervalMs: 5,
+    allowedOrigins: new Set(['https://friend.example']),
+  });
+  app.server.listen(0, '127.0.0.1');
+  await once(app.server, 'listening');
+  return { app, port: (app.server.address() as AddressInfo).port }; // As it listens on a port.
+}
+
+describe('app', () => {
+  let app: App;
+  let port: number;
+  before(async () => ({ app, port } = await listen()));
+  after(() => {
+    app.server.close();
+    app.closeReaders();
+  });
+
+  const get = (target: string, headers: Record<string, string> = {}, method = 'GET') => {
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    return exchange(
+      port,
+      `${method} ${target} HTTP/1.1\r\nHost: dante.example\r\nConnection: close\r\n${lines.join('')}\r\n`,
+    );
+  };
+
+  describe('files', () => {
+    const page = readFileSync(join(PUBLIC, 'index.html'), 'utf8');
+
+    for (const target of [
+      '/',
+      '/?x=/ws',
+      '/index.html',
+      '/server-faye.js',
+      '/server-faye.js/',
+      '/dante/server-faye.js',
+      '/dante/Server-Faye.js',
+      '/a/b/c/server-faye.js?x=1',
+      '/server-faye.js/server-faye.js',
+      'http://dante.example',
+      'http://dante.example/dante/server-faye.js',
+    ]) {
+      test(`GET ${target} answers the page`, async () => {
+        const { status, headers, body } = await get(target);
+        assert.equal(status, 200);
+        assert.equal(headers['content-type'], 'text/html; charset=utf-8');
+        assert.equal(body, page);
+      });
+    }
+
+    for (const name of readdirSync(PUBLIC)) {
+      test(`${name} is there at the root and below the mount, with all its headers`, async () => {
+        const file = readFileSync(join(PUBLIC, name), 'utf8');
+        for (const target of [`/${name}`, `/dante/server-faye.js/${name}?v=1`]) {
+          const { status, headers, body } = await get(target);
+          assert.equal(status, 200);
+          assert.equal(body, file);
+          assert.match(headers['content-type'] ?? '', /^[a-z]+\/[a-z+]+; charset=utf-8$/);
+          assert.equal(headers['content-length'], String(Buffer.byteLength(file)));
+          assert.match(headers['etag'] ?? '', /^"[\w-]+"$/);
+          assert.equal(headers['cache-control'], 'no-cache');
+          assert.equal(headers['x-content-type-options'], 'nosniff');
+          assert.equal(headers['referrer-policy'], 'no-referrer');
+          assert.match(headers['content-security-policy'] ?? '', /^default-src 'self'(; [a-z-]+ '(self|none)')*$/);
+        }
+      });
+    }
+
+    test('HEAD answers the same headers without the body', async () => {
+      const { headers, ...answer } = await get('/');
+      const head = await get('/', {}, 'HEAD');
+      assert.deepEqual({ ...head.headers, date: '' }, { ...headers, date: '' });
+      assert.equal(head.status, answer.status);
+      assert.equal(head.body, '');
+    });
+
+    test('If-None-Match is answered with 304 when the tag is in it, weak or strong, and for *', async () => {
+      const etag = (await get('/')).headers['etag'] ?? '';
+      for (const tags of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
+        const { status, headers, body } = await get('/', { 'If-None-Match': tags });
+        assert.equal(status, 304);
+        assert.equal(headers['etag'], etag);
+        assert.equal(headers['cache-control'], 'no-cache');
+        assert.equal(body, '');
+      }
+      for (const tags of ['"other"', etag.replaceAll('"', ''), '']) {
+        assert.equal((await get('/', { 'If-None-Match': tags })).status, 200);
+      }
+    });
+
+    for (const target of ['/missing.js', '/dante/', '/dante/ws', '/server-faye.jsx', '/server-faye.jsstyle.css', '/x/style.css', '/ws/', '/wsx', '/STYLE.CSS', '/server-faye.js/ws/x', '*']) {
+      test(`GET ${target} is a 404 in one sentence`, async () => {
+        const { status, headers, body } = await get(target);
+        assert.equal(status, 404);
+        assert.equal(headers['content-type'], 'text/plain; charset=utf-8');
+        assert.match(body, /^There is nothing here: [^\n]+\.\n$/);
+      });
+    }
+
+    for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'PROPFIND']) {
+      test(`${method} is a 405 that names what is allowed`, async () => {
+        const { status, headers, body } = await get('/', {}, method);
+        assert.equal(status, 405);
+        assert.equal(headers['allow'], 'GET, HEAD');
+        assert.equal(body, `${method} is not allowed here, only GET and HEAD are.\n`);
+      });
+    }
+
+    test('no path reaches a file outside public/', async () => {
+      const ups = ['..', '%2e%2e', '.%2e', '%252e%252e', '....', '%c0%ae%c0%ae', '..;', '..%00'];
+      const slashes = ['/', '//', '%2f', '%252f', '\\', '%5c', '/./'];
+      const files = ['package.json', 'dist/server.js', 'etc/passwd', 'index.html%00.js', 'public/index.html'];
+      const targets = ['//etc/passwd', '/etc/passwd', '/C:/Windows/win.ini', '/file:///etc/passwd', '/\\\\host\\share', '/__proto__', '/constructor', '/toString', '/index.html%00', '/index.html::$DATA', '/index.html.', '/./index.html', '/%69ndex.html'];
+      for (const up of ups) {
+        for (const slash of slashes) {
+          for (const file of files) {
+            targets.push(`/${up}${slash}${file}`, `/server-faye.js/${up}${slash}${up}${slash}${file}`);
+          }
+        }
+      }
+      const answers = await Promise.all(targets.map(async (target) => [target, await get(target)] as const));
+      for (const [target, { status, body }] of answers) {
+        assert.equal(status, 404, target);
+        assert.match(body, /^There is nothing here/, target);
+      }
+      // A raw NUL is not even HTTP.
+      assert.equal((await get('/index.html\0')).status, 400);
+    });
+  });
+
+  describe('upgrades to something else', () => {
+    for (const upgrade of ['h2c', 'TLS/1.0', 'foo', 'websocket2']) {
+      test(`${upgrade} is answered as the plain request it also is`, async () => {
+        const changes = { Upgrade: upgrade, Connection: 'Upgrade, HTTP2-Settings', 'HTTP2-Settings': 'AAMAAABk' };
+        const page = await exchange(port, handshake('/', changes));
+        assert.equal(page.status, 200);
+        assert.equal(page.headers['connection'], 'close');
+        assert.equal(page.body, readFileSync(join(PUBLIC, 'index.html'), 'utf8'));
+        assert.equal((await exchange(port, handshake('/no', changes))).status, 404);
+        assert.equal((await exchange(port, handshake('/ws', changes))).status, 426);
+        assert.equal((await exchange(port, handshake('/', changes, 'POST'))).status, 405);
+        assert.equal((await exchange(port, handshake('/', changes, 'HEAD'))).body, '');
+      });
+    }
+
+    test('a body that comes with it does not cut the answer off', async () => {
+      const head = handshake('/', { Upgrade: 'h2c', 'Content-Length': '1000000' }, 'POST');
+      const { status, body } = await exchange(port, head + 'x'.repeat(1_000_000));
+      assert.equal(status, 405);
+      assert.equal(body, 'POST is not allowed here, only GET and HEAD are.\n');
+    });
+  });
+
+  describe('stream', () => {
+    test('tells every stanza as one text message, verses joined by a newline, then closes with 1000', async () => {
+      for (const path of ['/ws', '/dante/server-faye.js/ws', '/ws?from=0', '/ws?x=1']) {
+        const reader = openReader(`ws://127.0.0.1:${port}${path}`);
+        assert.deepEqual(await reader.closed, { code: 1000, reason: '' });
+        assert.deepEqual(reader.stanzas, STANZAS);
+      }
+    });
+
+    test('goes on after the stanzas that were heard', async () => {
+      for (let from = 0; from <= STANZAS.length; from += 1) {
+        const reader = openReader(`ws://127.0.0.1:${port}/ws?from=${from}`);
+        assert.deepEqual(await reader.closed, { code: 1000, reason: '' });
+        assert.deepEqual(reader.stanzas, STANZAS.slice(from));
+      }
+    });
+
+    test('the first stanza comes with the answer to the handshake, without waiting for a beat', async (t) => {
+      const slow = createApp({ stanzas: STANZAS, intervalMs: 60_000, allowedOrigins: new Set() });
+      t.after(() => slow.closeReaders());
+      t.after(() => slow.server.close());
+      slow.server.listen(0, '127.0.0.1');
+      await once(slow.server, 'listening');
+      const reader = openReader(`ws://127.0.0.1:${(slow.server.address() as AddressInfo).port}/ws`);
+      await once(reader.socket, 'message');
+      assert.deepEqual(reader.stanzas, ['one\nuno']);
+      slow.closeReaders();
+      assert.deepEqual(await reader.closed, { code: 4001, reason: 'server is shutting down' });
+    });
+
+    test('takes the origin of its own host, of a friend, and none', async () => {
+      const url = `ws://127.0.0.1:${port}/ws?from=4`;
+      for (const origin of [`http://127.0.0.1:${port}`, `https://127.0.0.1:${port}`, 'https://friend.example']) {
+        assert.equal((await openReader(url, { Origin: origin }).closed).code, 1000);
+      }
+    });
+
+    test('what a client says is ignored up to 1 KiB; more closes with 1009', async () => {
+      const url = `ws://127.0.0.1:${port}/ws`;
+      const talker = openReader(url);
+      await talker.opened;
+      talker.socket.send('x'.repeat(1024));
+      talker.socket.send(Buffer.alloc(1024));
+      assert.equal((await talker.closed).code, 1000);
+      assert.deepEqual(talker.stanzas, STANZAS);
+      const shouter = openReader(url);
+      await shouter.opened;
+      shouter.socket.send('x'.repeat(1025));
+      assert.equal((await shouter.closed).code, 1009);
+    });
+
+    test('whoever hangs up is forgotten', async () => {
+      const reader = openReader(`ws://127.0.0.1:${port}/ws`);
+      await reader.opened;
+      reader.socket.close(1000);
+      assert.equal((await reader.closed).code, 1000);
+    });
+  });
+
+  describe('refusals', () => {
+    const rows: [string, string, Record<string, string | undefined>, number, RegExp][] = [
+      ['a wrong path', '/wsx', {}, 404, /^There is nothing here: /],
+      ['the page', '/', {}, 404, /^There is nothing here: /],
+      ['the page under the mount', '/dante/server-faye.js', {}, 404, /^There is nothing here: /],
+      ['a file', '/style.css', {}, 404, /^There is nothing here: /],
+      ['version 8', '/ws', { 'Sec-WebSocket-Version': '8' }, 426, /version 13/],
+      ['version 14', '/ws', { 'Sec-WebSocket-Version': '14' }, 426, /version 13/],
+      ['versions in a row', '/ws', { 'Sec-WebSocket-Version': '13, 8' }, 426, /version 13/],
+      ['no version', '/ws', { 'Sec-WebSocket-Version': undefined }, 426, /version 13/],
+      ['no key', '/ws', { 'Sec-WebSocket-Key': undefined }, 426, /version 13/],
+      ['an empty key', '/ws', { 'Sec-WebSocket-Key': '' }, 426, /version 13/],
+      ['a key of 15 bytes', '/ws', { 'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAA' }, 426, /version 13/],
+      ...['6', '-1', '1.5', 'abc', '', '1e0', '0x1', '%201', '3%0d%0a', '99999999999999999999', '3?'].map(
+        (from): [string, string, Record<string, string>, number, RegExp] => [
+          `from=${from}`,
+          `/ws?from=${from}`,
+          {},
+          400,
+          /^from is ".*", but takes a whole number from 0 to 5\.\n$/,
+        ],
+      ),
+      ['a stranger', '/ws', { Origin: 'https://stranger.example' }, 403, /https:\/\/stranger\.example/],
+      ['the null origin', '/ws', { Origin: 'null' }, 403, /^Pages of null /],
+      ['another port', '/ws', { Origin: 'http://dante.example:8080' }, 403, /8080/],
+      ['an origin that only begins alike', '/ws', { Origin: 'http://dante.example.evil' }, 403, /evil/],
+    ];
+    for (const [name, target, changes, status, sentence] of rows) {
+      test(`${name} is refused with ${status}, a whole answer, and the socket closes`, async () => {
+        const answer = await exchange(port, handshake(target, changes));
+        assert.equal(answer.status, status);
+        assert.equal(answer.headers['content-type'], 'text/plain; charset=utf-8');
+        assert.equal(answer.headers['content-length'], String(Buffer.byteLength(answer.body)));
+        assert.match(answer.headers['connection'] ?? '', /^close\b/);
+        assert.equal(answer.headers['sec-websocket-version'], status === 426 ? '13' : undefined);
+        assert.equal(answer.headers['upgrade'], status === 426 ? 'websocket' : undefined);
+        assert.match(answer.body, sentence);
+        assert.match(answer.body, /^[^\n]+\.\n$/);
+      });
+    }
+
+    test('a plain GET of the stream is told to upgrade', async () => {
+      const { status, headers, body } = await get('/dante/server-faye.js/ws?from=3');
+      assert.equal(status, 426);
+      assert.equal(headers['upgrade'], 'websocket');
+      assert.match(body, /^This is a WebSocket stream: /);
+      assert.equal((await get('/ws', {}, 'HEAD')).status, 426);
+    });
+
+    test('a POST that asks for a websocket is a 405', async () => {
+      assert.equal((await exchange(port, handshake('/ws', {}, 'POST'))).status, 405);
+    });
+
+    test('while shutting down, upgrades on open connections are refused with 503', async (t) => {
+      const { app: closing, port: place } = await listen();
+      const socket = connectTo(place);
+      t.after(() => {
+        socket.destroy();
+        closing.server.close();
+      });
+      await once(socket, 'connect');
+      // Its first request shows that the server has accepted it.
+      socket.write('GET /favicon.svg HTTP/1.1\r\nHost: dante.example\r\n\r\n');
+      await once(socket, 'data');
+      let answer = '';
+      socket.on('data', (chunk) => (answer += chunk.toString()));
+      closing.closeReaders();
+      socket.write(handshake());
+      await once(socket, 'end');
+      assert.match(answer, /^HTTP\/1\.1 503 [^]*\r\nConnection: close\r\n\r\nThe server is shutting down: come back shortly\.\n$/);
+    });
+
+    test('a client that resets in the middle of any of it costs nothing', async () => {
+      for (const text of [handshake(), handshake('/no'), handshake('/', { Upgrade: 'h2c' }), handshake().slice(0, 60)]) {
+        for (let i = 0; i < 10; i += 1) {
+          const socket = connectTo(port);
+          socket.on('error', () => {}); // The reset may come back to us.
+          await once(socket, 'connect');
+          socket.write(text);
+          if (i % 2) await new Promise(setImmediate);
+          socket.resetAndDestroy();
+        }
+      }
+      assert.equal((await get('/')).status, 200);
+    });
+  });
+});

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { chmodSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test, type TestContext } from 'node:test';
+import { connectTo, exchange, handshake } from './support/raw.js';
+import { openReader } from './support/reader.js';
+import { ROOT, runProgram, startServer } from './support/program.js';
+import { until } from './support/until.js';
+
+const WINDOWS = process.platform === 'win32';
+const noSignals = WINDOWS && 'Windows has no signals between processes';
+
+const readersAtPort = async (port: number, count: number) => {
+  const readers = Array.from({ length: count }, () => openReader(`ws://127.0.0.1:${port}/ws`));
+  await Promise.all(readers.map(({ opened }) => opened));
+  return readers;
+};
+
+/** A reader that hears everything and answers nothing, not even a close. */
+const muteReader = async (port: number, t: TestContext) => {
+  let text = '';
+  const socket = connectTo(port);
+  t.after(() => socket.destroy());
+  socket.on('error', () => {}); // It may be reset in the end.
+  socket.on('data', (chunk) => (text += chunk.toString('latin1')));
+  socket.write(handshake());
+  await until(() => text.includes('Midway upon'), 'the first stanza');
+  return { told: () => text };
+};
+
+describe('server', () => {
+  test('it prints one line that says where, and the page is there', async (t) => {
+    const { child, output, port } = await startServer();
+    t.after(() => child.kill('SIGKILL'));
+    assert.deepEqual(output, { stdout: `Dante reads at http://localhost:${port}/\n`, stderr: '' });
+    const response = await fetch(`http://localhost:${port}/`);
+    assert.match(await response.text(), /<title>Dante, Inferno, Canto I/);
+  });
+
+  test('it names the host that it was given', async (t) => {
+    for (const [host, shown] of [['127.0.0.1', '127.0.0.1'], ['::1', '[::1]'], ['localhost', 'localhost']] as const) {
+      const { child, output, port } = await startServer({ HOST: host });
+      t.after(() => child.kill('SIGKILL'));
+      assert.equal(output.stdout, `Dante reads at http://${shown}:${port}/\n`);
+    }
+  });
+
+  test('it runs from any working directory', async (t) => {
+    const { child, port } = await startServer({}, { cwd: tmpdir() });
+    t.after(() => child.kill('SIGKILL'));
+    assert.equal((await fetch(`http://localhost:${port}/style.css`)).status, 200);
+  });
+
+  test('the whole canto is read', async (t) => {
+    const { child, port } = await startServer({ INTERVAL_MS: '5' });
+    t.after(() => child.kill('SIGKILL'));
+    const reader = openReader(`ws://127.0.0.1:${port}/ws`);
+    assert.equal((await reader.closed).code, 1000);
+    assert.equal(reader.stanzas.length, 46);
+    assert.match(reader.stanzas[0] ?? '', /^Midway upon the journey of our life\nI found/);
+    assert.equal(reader.stanzas[45], 'Then he moved on, and I behind him followed.');
+  });
+
+  test('PORT may be the path of a Unix socket, or a pipe name on Windows', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'dante-'));
+    t.after(() => rmSync(folder, { recursive: true, maxRetries: 5 }));
+    const path = WINDOWS ? `\\\\.\\pipe\\dante-${process.pid}` : join(folder, 'dante.sock');
+    const { child, output } = runProgram({ PORT: path });
+    t.after(() => child.kill('SIGKILL'));
+    await until(() => output.stdout === `Dante reads at ${path}\n`, 'the server to listen');
+    const { status } = await exchange(path, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    assert.equal(status, 200);
+  });
+
+  for (const [env, line] of [
+    [{ PORT: '99999' }, /^PORT is "99999", but takes .*\n$/],
+    [{ PORT: 'http' }, /^PORT is "http", but takes .*\n$/],
+    [{ INTERVAL_MS: 'soon' }, /^INTERVAL_MS is "soon", but takes a whole number from 1 to 60000\.\n$/],
+    [{ ALLOWED_ORIGINS: 'a.example' }, /^ALLOWED_ORIGINS has "a\.example", but takes .*\n$/],
+    [{ HOST: '192.0.2.1' }, /^Cannot listen on port \d+: .*192\.0\.2\.1.*\n$/],
+    [{ PORT: '/nowhere/at/all/dante.sock' }, /^Cannot listen on \/nowhere\/at\/all\/dante\.sock, .*\n$/],
+  ] as const) {
+    test(`${JSON.stringify(env)} is one line on stderr and exit code 1`, async () => {
+      const { output, exited } = runProgram({ PORT: '0', ...env });
+      assert.equal(await exited, 1);
+      assert.equal(output.stdout, '');
+      assert.match(output.stderr, line);
+    });
+  }
+
+  test('a port in use is one line that names it and the remedy, and exit code 1', async (t) => {
+    const { child, port } = await startServer();
+    t.after(() => child.kill('SIGKILL'));
+    const { output, exited } = runProgram({ PORT: String(port) });
+    assert.equal(await exited, 1);
+    assert.equal(
+      output.stderr,
+      `Cannot listen on port ${port}, it is in use: stop the program that has it, or set PORT to another.\n`,
+    );
+  });
+
+  test('no right to a port is one line that names it and the remedy, and exit code 1', { skip: WINDOWS && 'Windows has no privileged ports' }, async (t) => {
+    // Root may take any port: then the program runs as nobody, from a folder that nobody can read.
+    const folder = mkdtempSync(join(tmpdir(), 'dante-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    chmodSync(folder, 0o755);
+    for (const part of ['dist', 'public', 'node_modules']) {
+      const filter = (path: string): boolean => !/typescript|@types/.test(path);
+      cpSync(join(ROOT, part), join(folder, part), { recursive: true, filter });
+    }
+    const asNobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+    const { output, exited } = runProgram({ PORT: '80' }, { cwd: folder, ...asNobody }, folder);
+    assert.equal(await exited, 1);
+    assert.equal(
+      output.stderr,
+      'Cannot listen on port 80, there is no right to: set PORT to another, such as 8888, or run with more rights.\n',
+    );
+  });
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    test(`${signal} closes 50 readers with 4001 and exits with 0`, { skip: noSignals }, async () => {
+      const { child, port, exited } = await startServer();
+      const readers = await readersAtPort(port, 50);
+      child.kill(signal);
+      for (const { closed } of readers) {
+        assert.deepEqual(await closed, { code: 4001, reason: 'server is shutting down' });
+      }
+      assert.equal(await exited, 0);
+    });
+  }
+
+  test('a reader that never answers and an idle connection do not hold it for 5 seconds', { skip: noSignals }, async (t) => {
+    const { child, port, exited } = await startServer();
+    const mute = await muteReader(port, t);
+    const idle = connectTo(port).on('error', () => {}); // It may be reset in the end.
+    t.after(() => idle.destroy());
+    await until(() => !idle.connecting, 'the idle connection');
+    const [reader] = await readersAtPort(port, 1);
+    const start = performance.now();
+    child.kill('SIGTERM');
+    assert.equal((await reader?.closed)?.code, 4001);
+    await assert.rejects(fetch(`http://127.0.0.1:${port}/`), 'new connections are accepted no more');
+    assert.equal(await exited, 0);
+    assert.ok(performance.now() - start < 5000);
+    assert.match(mute.told(), /server is shutting down/);
+  });
+
+  for (const [first, second] of [['SIGTERM', 'SIGTERM'], ['SIGINT', 'SIGTERM']] as const) {
+    test(`${second} after ${first} exits at once`, { skip: noSignals }, async (t) => {
+      const { child, port, exited } = await startServer();
+      const { told } = await muteReader(port, t);
+      const start = performance.now();
+      child.kill(first);
+      await until(() => told().includes('server is shutting down'), 'the close frame');
+      child.kill(second);
+      assert.equal(await exited, 1);
+      assert.ok(performance.now() - start < 2000, 'it waited as after the first signal');
+    });
+  }
+});

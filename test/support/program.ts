@@ -1,0 +1,48 @@
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
+import { join } from 'node:path';
+import { until } from './until.js';
+
+export const ROOT = join(__dirname, '..', '..');
+
+/** The program, running as a child process. */
+export interface Program {
+  child: ChildProcess;
+  /** What it has printed so far. */
+  output: { stdout: string; stderr: string };
+  /** Its exit code, or the signal that ended it. */
+  exited: Promise<number | NodeJS.Signals>;
+}
+
+/** Runs dist/server.js with these variables on top of the environment. */
+export function runProgram(
+  env: Record<string, string>,
+  options: SpawnOptions = {},
+  root = ROOT,
+): Program {
+  const child = spawn(process.execPath, [join(root, 'dist', 'server.js')], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...options,
+    env: { ...process.env, ...env },
+  });
+  const output = { stdout: '', stderr: '' };
+  child.stdout?.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
+  const exited = new Promise<number | NodeJS.Signals>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve(code ?? signal ?? 'SIGKILL'));
+  });
+  return { child, output, exited };
+}
+
+/** Runs the program on a free port and resolves when it listens. */
+export async function startServer(
+  env: Record<string, string> = {},
+  options: SpawnOptions = {},
+): Promise<Program & { port: number }> {
+  const program = runProgram({ PORT: '0', ...env }, options);
+  const port = await until(() => {
+    if (program.child.exitCode !== null) throw new Error(program.output.stderr);
+    return /^Dante reads at http:\S+:(\d+)\/\n$/.exec(program.output.stdout)?.[1];
+  }, 'the server to listen');
+  return { ...program, port: Number(port) };
+}
