@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { chmodSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { connectTo, exchange, handshake } from './support/raw.js';
 import { openReader } from './support/reader.js';
-import { ROOT, runProgram, startServer } from './support/program.js';
+import { runProgram, startServer } from './support/program.js';
+import { copySite } from './support/site.js';
 import { until } from './support/until.js';
 
 const WINDOWS = process.platform === 'win32';
@@ -102,13 +103,7 @@ describe('server', () => {
 
   test('no right to a port is one line that names it and the remedy, and exit code 1', { skip: WINDOWS && 'Windows has no privileged ports' }, async (t) => {
     // Root may take any port: then the program runs as nobody, from a folder that nobody can read.
-    const folder = mkdtempSync(join(tmpdir(), 'dante-'));
-    t.after(() => rmSync(folder, { recursive: true }));
-    chmodSync(folder, 0o755);
-    for (const part of ['dist', 'public', 'node_modules']) {
-      const filter = (path: string): boolean => !/typescript|@types/.test(path);
-      cpSync(join(ROOT, part), join(folder, part), { recursive: true, filter });
-    }
+    const folder = copySite(t);
     const asNobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
     const { output, exited } = runProgram({ PORT: '80' }, { cwd: folder, ...asNobody }, folder);
     assert.equal(await exited, 1);

@@ -13,13 +13,14 @@ export interface Program {
   exited: Promise<number | NodeJS.Signals>;
 }
 
-/** Runs dist/server.js with these variables on top of the environment. */
+/** Runs a script of the project with these variables on top of the environment. */
 export function runProgram(
   env: Record<string, string>,
   options: SpawnOptions = {},
   root = ROOT,
+  script = 'dist/server.js',
 ): Program {
-  const child = spawn(process.execPath, [join(root, 'dist', 'server.js')], {
+  const child = spawn(process.execPath, [join(root, script)], {
     stdio: ['ignore', 'pipe', 'pipe'],
     ...options,
     env: { ...process.env, ...env },
@@ -37,9 +38,9 @@ export function runProgram(
 /** Runs the program on a free port and resolves when it listens. */
 export async function startServer(
   env: Record<string, string> = {},
-  options: SpawnOptions = {},
+  ...rest: [options?: SpawnOptions, root?: string, script?: string]
 ): Promise<Program & { port: number }> {
-  const program = runProgram({ PORT: '0', ...env }, options);
+  const program = runProgram({ PORT: '0', ...env }, ...rest);
   const port = await until(() => {
     if (program.child.exitCode !== null) throw new Error(program.output.stderr);
     return /^Dante reads at http:\S+:(\d+)\/\n$/.exec(program.output.stdout)?.[1];

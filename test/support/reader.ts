@@ -23,7 +23,7 @@ export function openReader(url: string, headers: Record<string, string> = {}): R
   return {
     socket,
     stanzas,
-    opened: new Promise((resolve) => socket.on('open', resolve)),
+    opened: new Promise((resolve) => socket.on('open', () => resolve())),
     closed: new Promise((resolve) => {
       socket.on('close', ({ code, reason }) => resolve({ code, reason }));
     }),
