@@ -7,7 +7,7 @@ set "SITE=Default Web Site"
 set "APP=/dante"
 set "POOL=DefaultAppPool"
 
-if not defined APPCMD set "APPCMD=%SystemRoot%\System32\inetsrv\appcmd.exe"
+if "%APPCMD%"=="" set "APPCMD=%SystemRoot%\System32\inetsrv\appcmd.exe"
 rem "%~dp0" ends in a backslash that would swallow a closing quote.
 for %%I in ("%~dp0.") do set "ROOT=%%~fI"
 rem Only an administrator may read the registry of the local service account, S-1-5-19.

@@ -256,7 +256,7 @@ describe('IIS', () => {
     });
 
     test('it starts self-hosted as well', async (t) => {
-      const { child, port } = await startServer({ INTERVAL_MS: '5' }, {}, ROOT, 'server-faye.js');
+      const { child, port } = await startServer({ INTERVAL_MS: '5' }, { script: 'server-faye.js' });
       t.after(() => child.kill('SIGKILL'));
       for (const { check } of behaviours) await check({ port, mount: '' });
     });

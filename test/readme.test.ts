@@ -40,6 +40,16 @@ describe('README', () => {
     }
   });
 
+  test('every line of web.config has its row', () => {
+    const config = readFileSync(join(ROOT, 'web.config'), 'utf8').replace(/<!--[^]*?-->/g, '');
+    for (const name of config.matchAll(/<(webSocket|clear|add) |(\w+)="(?!1\.0|utf-8)/g)) {
+      const word = name[1] ?? name[2] ?? '';
+      if (!['enabled', 'name', 'path', 'verb', 'modules'].includes(word)) {
+        assert.match(readme, new RegExp(`^\\| \`.*${word}.*\` \\|`, 'm'));
+      }
+    }
+  });
+
   test('every source file has its row', () => {
     for (const row of ['server', 'app', 'recital', 'metronome', 'assets', 'settings', 'canto1']) {
       assert.match(readme, new RegExp(`^\\| \`src/${row}\\.ts\` \\|`, 'm'));

@@ -105,7 +105,7 @@ describe('server', () => {
     // Root may take any port: then the program runs as nobody, from a folder that nobody can read.
     const folder = copySite(t);
     const asNobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
-    const { output, exited } = runProgram({ PORT: '80' }, { cwd: folder, ...asNobody }, folder);
+    const { output, exited } = runProgram({ PORT: '80' }, { root: folder, cwd: folder, ...asNobody });
     assert.equal(await exited, 1);
     assert.equal(
       output.stderr,

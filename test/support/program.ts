@@ -13,16 +13,21 @@ export interface Program {
   exited: Promise<number | NodeJS.Signals>;
 }
 
+/** How a program is run, where it is not as usual. */
+export interface RunOptions extends SpawnOptions {
+  /** The program that runs it, and what goes before the script. */
+  node?: string[];
+  root?: string;
+  script?: string;
+}
+
 /** Runs a script of the project with these variables on top of the environment. */
-export function runProgram(
-  env: Record<string, string>,
-  options: SpawnOptions = {},
-  root = ROOT,
-  script = 'dist/server.js',
-): Program {
-  const child = spawn(process.execPath, [join(root, script)], {
+export function runProgram(env: Record<string, string>, options: RunOptions = {}): Program {
+  const { node = [process.execPath], root = ROOT, script = 'dist/server.js', ...rest } = options;
+  const [command = '', ...args] = node;
+  const child = spawn(command, [...args, join(root, script)], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    ...options,
+    ...rest,
     env: { ...process.env, ...env },
   });
   const output = { stdout: '', stderr: '' };
@@ -38,9 +43,9 @@ export function runProgram(
 /** Runs the program on a free port and resolves when it listens. */
 export async function startServer(
   env: Record<string, string> = {},
-  ...rest: [options?: SpawnOptions, root?: string, script?: string]
+  options: RunOptions = {},
 ): Promise<Program & { port: number }> {
-  const program = runProgram({ PORT: '0', ...env }, ...rest);
+  const program = runProgram({ PORT: '0', ...env }, options);
   const port = await until(() => {
     if (program.child.exitCode !== null) throw new Error(program.output.stderr);
     return /^Dante reads at http:\S+:(\d+)\/\n$/.exec(program.output.stdout)?.[1];
