@@ -64,8 +64,8 @@ export class Reading {
     this.#means = {
       now: () => performance.now(),
       random: Math.random,
-      setTimer: (callback, delayMs) => window.setTimeout(callback, delayMs),
-      clearTimer: (timer) => window.clearTimeout(timer),
+      setTimer: (callback, delayMs) => setTimeout(callback, delayMs),
+      clearTimer: (timer) => clearTimeout(timer),
       ...means,
     };
   }

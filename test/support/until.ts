@@ -8,11 +8,12 @@ export async function until<T>(
   condition: () => T | Promise<T>,
   what: string,
   timeoutMs = 20_000,
-): Promise<NonNullable<T>> {
+): Promise<Exclude<T, undefined | null | false | 0 | ''>> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const answer = await condition();
-    if (answer) return answer;
+    // TypeScript does not narrow a type parameter by its truth.
+    if (answer) return answer as Exclude<T, undefined | null | false | 0 | ''>;
     if (performance.now() > deadline) throw new Error(`Waited ${timeoutMs} ms in vain for ${what}.`);
     await sleep(10);
   }

@@ -1,0 +1,113 @@
+import { once } from 'node:events';
+import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
+
+/** One connection through the proxy. */
+interface Pair {
+  client: Socket;
+  upstream: Socket;
+}
+
+/** A TCP proxy that misbehaves when it is told to. */
+export class FaultyProxy {
+  readonly #server: Server;
+  readonly #pairs = new Set<Pair>();
+  readonly #held: Socket[] = [];
+  #target: number;
+  #frozen = false;
+  /** Holds back what passes for so long, in milliseconds. */
+  delayMs = 0;
+  /** Passes every byte in a write of its own. */
+  split = false;
+
+  private constructor(target: number) {
+    this.#target = target;
+    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
+      client.setNoDelay().on('error', () => client.destroy());
+      if (this.#frozen) this.#held.push(client);
+      else this.#join(client);
+    });
+  }
+
+  static async start(target: number): Promise<FaultyProxy> {
+    const proxy = new FaultyProxy(target);
+    proxy.#server.listen(0, '127.0.0.1');
+    await once(proxy.#server, 'listening');
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port; // As it listens on a port.
+  }
+
+  /** Ends every connection, as a peer does that goes (FIN) or that crashes (RST). */
+  cut(how: 'FIN' | 'RST'): void {
+    for (const { client, upstream } of this.#pairs) {
+      for (const socket of [client, upstream]) {
+        if (how === 'FIN') socket.destroySoon();
+        else socket.resetAndDestroy();
+      }
+    }
+  }
+
+  /** Passes nothing more, either way, and lets nobody know. */
+  freeze(): void {
+    this.#frozen = true;
+    for (const { client, upstream } of this.#pairs) {
+      client.pause();
+      upstream.pause();
+    }
+  }
+
+  thaw(): void {
+    this.#frozen = false;
+    for (const { client, upstream } of this.#pairs) {
+      client.resume();
+      upstream.resume();
+    }
+    for (const client of this.#held.splice(0)) this.#join(client);
+  }
+
+  /** Refuses connections for so long (ms); the open ones go on. */
+  async refuse(ms: number): Promise<void> {
+    const { port } = this;
+    this.#server.close();
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    this.#server.listen(port, '127.0.0.1');
+  }
+
+  close(): void {
+    this.#server.close();
+    this.cut('RST');
+    for (const client of this.#held) client.destroy();
+  }
+
+  #join(client: Socket): void {
+    const upstream = connect({ port: this.#target, host: '127.0.0.1', allowHalfOpen: true });
+    upstream.setNoDelay().on('error', () => upstream.destroy());
+    const pair = { client, upstream };
+    this.#pairs.add(pair);
+    this.#pass(client, upstream);
+    this.#pass(upstream, client);
+    const end = (): void => {
+      this.#pairs.delete(pair);
+      client.destroy();
+      upstream.destroy();
+    };
+    client.on('close', end);
+    upstream.on('close', end);
+  }
+
+  #pass(from: Socket, to: Socket): void {
+    const later = (pass: () => void): void => {
+      if (this.delayMs > 0) setTimeout(pass, this.delayMs);
+      else pass();
+    };
+    from.on('data', (chunk: Buffer) => {
+      later(() => {
+        if (this.split) for (const byte of chunk) to.write(Buffer.of(byte));
+        else to.write(chunk);
+      });
+    });
+    from.on('end', () => later(() => to.end()));
+  }
+}
