@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** One connection through the proxy. */
 interface Pair {
@@ -14,6 +15,7 @@ export class FaultyProxy {
   readonly #held: Socket[] = [];
   #target: number;
   #frozen = false;
+  port = 0;
   /** Holds back what passes for so long, in milliseconds. */
   delayMs = 0;
   /** Passes every byte in a write of its own. */
@@ -32,11 +34,8 @@ export class FaultyProxy {
     const proxy = new FaultyProxy(target);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
+    proxy.port = (proxy.#server.address() as AddressInfo).port; // As it listens on a port.
     return proxy;
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port; // As it listens on a port.
   }
 
   /** Ends every connection, as a peer does that goes (FIN) or that crashes (RST). */
@@ -44,6 +43,8 @@ export class FaultyProxy {
     for (const { client, upstream } of this.#pairs) {
       for (const socket of [client, upstream]) {
         if (how === 'FIN') socket.destroySoon();
+        // Node cannot reset one that is not there yet, or that is ending already.
+        else if (socket.connecting || socket.writableEnded) socket.destroy();
         else socket.resetAndDestroy();
       }
     }
@@ -69,10 +70,9 @@ export class FaultyProxy {
 
   /** Refuses connections for so long (ms); the open ones go on. */
   async refuse(ms: number): Promise<void> {
-    const { port } = this;
     this.#server.close();
-    await new Promise((resolve) => setTimeout(resolve, ms));
-    this.#server.listen(port, '127.0.0.1');
+    await sleep(ms);
+    this.#server.listen(this.port, '127.0.0.1');
   }
 
   close(): void {
@@ -95,12 +95,17 @@ export class FaultyProxy {
     };
     client.on('close', end);
     upstream.on('close', end);
+    client.resume();
   }
 
   #pass(from: Socket, to: Socket): void {
+    // One after the other: TCP may be slow, but it never changes the order.
+    let passed = Promise.resolve();
     const later = (pass: () => void): void => {
-      if (this.delayMs > 0) setTimeout(pass, this.delayMs);
-      else pass();
+      passed = passed.then(async () => {
+        if (this.delayMs > 0) await sleep(this.delayMs);
+        pass();
+      });
     };
     from.on('data', (chunk: Buffer) => {
       later(() => {
