@@ -161,10 +161,19 @@ describe('faults', () => {
     for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
       test(`after ${signal} and a restart of the server it goes on by itself`, { skip: WINDOWS && signal === 'SIGTERM' && 'Windows has no signals' }, async (t) => {
         const server = await startRestartable(t, 50);
-        const page = await browser.open(`http://127.0.0.1:${server.port}/`, { before: FAST });
+        const width = signal === 'SIGKILL' ? 320 : 1280;
+        const page = await browser.open(`http://127.0.0.1:${server.port}/`, { width, before: FAST });
+        const height = 'document.querySelector("footer").offsetHeight';
         await page.wait(`${COUNT} >= 5`);
+        const whileReading = await page.evaluate(height);
         await server.stop(signal);
-        await page.wait(`/^The connection is lost, trying again in \\d+ seconds?$/.test(${STATUS})`);
+        await page.wait(`/^Connection lost, trying again in \\d+ seconds?$/.test(${STATUS})`);
+        assert.equal(await page.evaluate(height), whileReading, 'nothing jumps');
+        const wide = `[...document.querySelectorAll('footer *')].filter((element) => {
+          const { left, right } = element.getBoundingClientRect();
+          return left < 0 || right > document.documentElement.clientWidth;
+        }).length`;
+        assert.equal(await page.evaluate(wide), 0, 'nothing overflows');
         await server.start();
         await assertWhole(page);
       });
@@ -186,7 +195,7 @@ describe('faults', () => {
         }
         if (how === 'freeze') {
           proxy.freeze();
-          await page.wait(`${STATUS}.startsWith('The connection is lost')`);
+          await page.wait(`${STATUS}.startsWith('Connection lost')`);
           proxy.thaw();
         }
         await assertWhole(page);
@@ -222,7 +231,7 @@ describe('faults', () => {
       const page = await browser.open(`http://127.0.0.1:${server.port}/`, { before: FAST });
       await page.wait(`${COUNT} >= 5`);
       await server.stop('SIGKILL');
-      await page.wait(`${STATUS}.startsWith('The connection is lost')`);
+      await page.wait(`${STATUS}.startsWith('Connection lost')`);
       await page.press('Pause');
       assert.match(await page.evaluate(STATUS), /^Paused after stanza \d+ of 46$/);
       await server.start();
@@ -232,7 +241,7 @@ describe('faults', () => {
       await page.wait(`${STATUS} === 'The end of Canto I'`);
       await server.stop('SIGKILL');
       await page.press('Read again');
-      await page.wait(`${STATUS}.startsWith('The connection is lost')`);
+      await page.wait(`${STATUS}.startsWith('Connection lost')`);
       assert.equal(await page.evaluate(COUNT), 0);
       await server.start();
       await assertWhole(page);
