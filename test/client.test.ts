@@ -32,20 +32,26 @@ const CONTRASTS = `(() => {
   })));
 })()`;
 
-describe('client', { skip: browserMissing() }, () => {
+describe('client', { concurrency: 4, skip: browserMissing() }, () => {
   let browser: Browser;
   let server: Program & { port: number };
   let slow: Program & { port: number };
+  /** For what has to happen while the canto is read. */
+  let calm: Program & { port: number };
   let url: string;
+  let calmUrl: string;
   before(async () => {
     browser = await Browser.launch();
     server = await startServer({ INTERVAL_MS: '25' });
     slow = await startServer({ INTERVAL_MS: '60000' });
+    calm = await startServer({ INTERVAL_MS: '100' });
     url = `http://localhost:${server.port}/`;
+    calmUrl = `http://localhost:${calm.port}/`;
   });
   after(async () => {
     server?.child.kill('SIGKILL');
     slow?.child.kill('SIGKILL');
+    calm?.child.kill('SIGKILL');
     await browser?.close();
   });
 
@@ -73,8 +79,8 @@ describe('client', { skip: browserMissing() }, () => {
   });
 
   test('Pause stops the reading, Continue goes on with the very next stanza', async () => {
-    const page = await browser.open(url);
-    for (const stanza of [5, 15, 25]) {
+    const page = await browser.open(calmUrl);
+    for (const stanza of [3, 8, 13]) {
       await page.wait(`${COUNT} >= ${stanza}`);
       await page.press('Pause');
       await page.wait(`${STATUS}.startsWith('Paused')`);
@@ -101,7 +107,7 @@ describe('client', { skip: browserMissing() }, () => {
   });
 
   test('Enter on the button works as a click, the focus stays on it and can be seen', async () => {
-    const page = await browser.open(url);
+    const page = await browser.open(calmUrl);
     const key = { key: 'Enter', code: 'Enter', text: '\r', windowsVirtualKeyCode: 13 };
     await page.send('Input.dispatchKeyEvent', { type: 'keyDown', key: 'Tab', code: 'Tab', windowsVirtualKeyCode: 9 });
     await page.send('Input.dispatchKeyEvent', { type: 'keyDown', ...key });
@@ -115,9 +121,9 @@ describe('client', { skip: browserMissing() }, () => {
   });
 
   test('the view follows the newest stanza only while the reader is at the end of the page', async () => {
-    const page = await browser.open(url, { height: 400 });
+    const page = await browser.open(calmUrl, { height: 400 });
     const fromEnd = 'document.documentElement.scrollHeight - innerHeight - scrollY';
-    await page.wait(`${COUNT} > 8`);
+    await page.wait(`${COUNT} > 5`);
     assert.ok(await page.evaluate<number>(fromEnd) < 10, 'it follows by itself');
     await page.evaluate('scrollTo(0, 50)');
     const count = await page.evaluate<number>(COUNT);
@@ -231,9 +237,9 @@ describe('client', { skip: browserMissing() }, () => {
 
   test('a page in the back/forward cache holds no connection and goes on where it was', async () => {
     const before = `addEventListener('pageshow', ({ persisted }) => (window.persisted = persisted))`;
-    const page = await browser.open(url, { before });
-    await page.wait(`${COUNT} >= 10`);
-    await page.navigate(`http://127.0.0.1:${server.port}/favicon.svg`);
+    const page = await browser.open(calmUrl, { before });
+    await page.wait(`${COUNT} >= 5`);
+    await page.navigate(`http://127.0.0.1:${calm.port}/favicon.svg`);
     await page.evaluate('history.back()').catch(() => {}); // The answer may be lost with its page.
     await page.wait(`document.querySelector('#status')`);
     await page.wait(`${STATUS} === 'The end of Canto I'`);
@@ -243,7 +249,7 @@ describe('client', { skip: browserMissing() }, () => {
   });
 
   test('a page that was paused when it went into that cache stays paused', async () => {
-    const page = await browser.open(url);
+    const page = await browser.open(calmUrl);
     await page.wait(`${COUNT} >= 3`);
     await page.press('Pause');
     const paused = await page.evaluate(STATUS);

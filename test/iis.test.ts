@@ -193,7 +193,7 @@ describe('IIS', () => {
     });
   });
 
-  describe('web.config', () => {
+  describe('web.config', { concurrency: 2 }, () => {
     const text = readFileSync(join(ROOT, 'web.config'), 'utf8');
 
     for (const { name, line, check } of promises) {
