@@ -1,9 +1,10 @@
 import { createServer, ServerResponse } from 'node:http';
 import type { IncomingMessage, OutgoingHttpHeaders, Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import WebSocket from 'faye-websocket';
 import { loadAssets, sendAsset } from './assets.js';
-import { createRecite, type Stop } from './recital.js';
+import { Recital } from './recital.js';
 
 /** What the app serves, and to whom. */
 export interface AppOptions {
@@ -37,8 +38,8 @@ const STREAM = '/ws';
 /** Base64 of 16 bytes (RFC 6455 section 4.1). */
 const KEY = /^[A-Za-z0-9+/]{22}==$/;
 
-/** The largest message that a client may send, in bytes; what it says is ignored anyway. */
-const MAX_MESSAGE_BYTES = 1024;
+/** A client has nothing to say: what it sends is ignored, and more bytes than these close with 1009. */
+const LIMITS = { maxLength: 1024 };
 
 /** How long a client may take to read a refusal and close its side, in milliseconds. */
 const LINGER_MS = 2000;
@@ -61,8 +62,7 @@ const UPGRADE_REQUIRED: Answer = {
  */
 export function createApp({ stanzas, intervalMs, allowedOrigins }: AppOptions): App {
   const assets = loadAssets(join(__dirname, '..', 'public'));
-  const recite = createRecite(stanzas, intervalMs);
-  const stops = new Set<Stop>();
+  const recital = new Recital(stanzas, intervalMs);
   let closing = false;
 
   function answerRequest(request: IncomingMessage, response: ServerResponse): void {
@@ -79,7 +79,8 @@ export function createApp({ stanzas, intervalMs, allowedOrigins }: AppOptions): 
   }
 
   function refusal(request: IncomingMessage, from: string): Answer | undefined {
-    const { host = '', origin, ...headers } = request.headers;
+    const { headers } = request;
+    const { host = '', origin } = headers;
     if (belowMount(request) !== STREAM) return NOT_FOUND;
     if (headers['sec-websocket-version'] !== '13' || !KEY.test(headers['sec-websocket-key'] ?? '')) {
       return UPGRADE_REQUIRED;
@@ -101,8 +102,7 @@ export function createApp({ stanzas, intervalMs, allowedOrigins }: AppOptions): 
   const server = createServer(answerRequest);
 
   server.on('upgrade', (request: IncomingMessage, _socket, head: Buffer) => {
-    // A peer that resets must cost its socket and never the process.
-    request.socket.on('error', () => request.socket.destroy());
+    request.socket.on('error', destroy);
 
     // h2c and the like: a server may ignore the upgrade (RFC 9110 section 7.8).
     if (!WebSocket.isWebSocket(request)) return answerRequest(request, responseTo(request));
@@ -112,20 +112,26 @@ export function createApp({ stanzas, intervalMs, allowedOrigins }: AppOptions): 
     const refused = refusal(request, from);
     if (refused) return send(responseTo(request), refused);
 
-    const options = { maxLength: MAX_MESSAGE_BYTES };
-    const reader = new WebSocket(request, request.socket, head, [], options);
-    const stop = recite(reader, Number(from));
-    reader.on('open', () => stops.add(stop));
-    reader.on('close', () => stops.delete(stop));
+    // faye-websocket keeps what it gets as long as the connection lasts: the parts, not the request.
+    const { socket, method, url, headers } = request;
+    // The answer to the handshake and the first stanza leave in one packet.
+    socket.cork();
+    recital.begin(new WebSocket({ method, url, headers }, socket, head, [], LIMITS), Number(from));
+    process.nextTick(() => socket.uncork());
   });
 
   return {
     server,
     closeReaders() {
       closing = true;
-      for (const stop of stops) stop(4001, 'server is shutting down');
+      recital.close(4001, 'server is shutting down');
     },
   };
+}
+
+/** A peer that resets must cost its socket and never the process. */
+function destroy(this: Socket): void {
+  this.destroy();
 }
 
 /** The path without the query and the mount, at least `/`. */

@@ -29,7 +29,7 @@ declare module 'faye-websocket' {
 
   const WebSocket: {
     new (
-      request: IncomingMessage,
+      request: Pick<IncomingMessage, 'method' | 'url' | 'headers'>,
       socket: Duplex,
       head: Buffer,
       protocols?: string[],

@@ -1,6 +1,13 @@
 /** What a metronome calls at each beat. */
 export type Listener = () => void;
 
+/** Listeners that are called together. */
+interface Beat {
+  /** When it is next, in milliseconds on the monotonic clock. */
+  due: number;
+  listeners: Set<Listener>;
+}
+
 /** How much earlier than its own time a listener may be called, to share the beat of another. */
 const LONGEST_SLACK_MS = 10;
 
@@ -9,15 +16,13 @@ const LONGEST_SLACK_MS = 10;
  *
  * Each listener is due one interval after it joined, and every interval after that, counted on the
  * monotonic clock: a late timer delays one call and never the ones behind it. All have the same
- * interval, so a queue in order of due time is enough: whoever has been served goes to its end.
+ * interval, so a queue in order of due time is enough: a beat that has been goes to its end.
  */
 export class Metronome {
   readonly #intervalMs: number;
   readonly #slackMs: number;
-  /** Who is due when (ms); a Map keeps the order in which its keys were added. */
-  readonly #queue = new Map<Listener, number>();
-  /** The due time of whoever was put into the queue last (ms). */
-  #lastDue = 0;
+  readonly #queue: Beat[] = [];
+  readonly #beats = new Map<Listener, Beat>();
   #timer: NodeJS.Timeout | undefined;
 
   /** @param intervalMs from one beat to the next, in milliseconds */
@@ -28,48 +33,49 @@ export class Metronome {
 
   /** Calls `listener` every interval from now on, the first time one interval from now. */
   join(listener: Listener): void {
-    // Served first, so that nobody who is due already comes to stand behind the newcomer.
-    this.#serve();
+    this.leave(listener);
+    // What is due already goes first, so that the newcomer's beat is the last of the queue.
+    this.#catchUp();
     const due = performance.now() + this.#intervalMs;
-    this.#enqueue(listener, due - this.#lastDue < this.#slackMs ? this.#lastDue : due);
+    let beat = this.#queue.at(-1);
+    if (!beat || due - beat.due >= this.#slackMs) {
+      beat = { due, listeners: new Set() };
+      this.#queue.push(beat);
+    }
+    beat.listeners.add(listener);
+    this.#beats.set(listener, beat);
     this.#arm();
   }
 
   /** Calls `listener` no more. One that never joined is no error. */
   leave(listener: Listener): void {
-    this.#queue.delete(listener);
-    if (this.#queue.size === 0) this.#disarm();
+    this.#beats.get(listener)?.listeners.delete(listener);
+    this.#beats.delete(listener);
+    if (this.#beats.size > 0) return;
+    this.#queue.length = 0;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
-  #enqueue(listener: Listener, due: number): void {
-    this.#queue.set(listener, due);
-    this.#lastDue = due;
-  }
-
-  #serve(): void {
+  #catchUp(): void {
     const now = performance.now();
-    for (const [listener, due] of this.#queue) {
-      if (due > now) break;
-      this.#queue.delete(listener);
-      this.#enqueue(listener, due + this.#intervalMs);
-      listener();
+    for (let beat = this.#queue[0]; beat && beat.due <= now; beat = this.#queue[0]) {
+      this.#queue.shift();
+      if (beat.listeners.size === 0) continue;
+      beat.due += this.#intervalMs;
+      this.#queue.push(beat);
+      // A copy, for who joins meanwhile; who leaves meanwhile is not called.
+      for (const listener of [...beat.listeners]) if (beat.listeners.has(listener)) listener();
     }
   }
 
   #arm(): void {
-    if (this.#timer) return;
-    for (const due of this.#queue.values()) {
-      this.#timer = setTimeout(() => {
-        this.#timer = undefined;
-        this.#serve();
-        this.#arm();
-      }, Math.ceil(due - performance.now()));
-      break;
-    }
-  }
-
-  #disarm(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    const [next] = this.#queue;
+    if (this.#timer || !next) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#catchUp();
+      this.#arm();
+    }, Math.ceil(next.due - performance.now()));
   }
 }

@@ -1,63 +1,70 @@
 import type WebSocket from 'faye-websocket';
 import { Metronome } from './metronome.js';
 
-/** Ends one reader's recital with a close code and a reason; more than once is no error. */
-export type Stop = (code: number, reason?: string) => void;
-
-/** Begins to read to a reader that has heard `from` stanzas already (0 to the number of stanzas). */
-export type Recite = (socket: WebSocket.Socket, from: number) => Stop;
-
 /**
- * Prepares the reading of `stanzas` to any number of readers, all at one pace.
+ * Reads the same stanzas to any number of readers, all at one pace, each from where it is.
  *
  * A reader gets one text message a stanza, the first at once when its socket opens, then one every
- * `intervalMs` milliseconds, and after the last one close code 1000 (RFC 6455 section 7.4.1).
+ * interval, and after the last one close code 1000 (RFC 6455 section 7.4.1).
  */
-export function createRecite(stanzas: readonly string[], intervalMs: number): Recite {
-  const metronome = new Metronome(intervalMs);
+export class Recital {
+  readonly #stanzas: readonly string[];
+  readonly #metronome: Metronome;
+  readonly #readers = new Set<WebSocket.Socket>();
 
-  return (socket, from) => {
+  /** @param intervalMs from one stanza to the next, in milliseconds */
+  constructor(stanzas: readonly string[], intervalMs: number) {
+    this.#stanzas = stanzas;
+    this.#metronome = new Metronome(intervalMs);
+  }
+
+  /** Reads to one that has heard `from` stanzas already, 0 to the number of stanzas. */
+  begin(reader: WebSocket.Socket, from: number): void {
     let heard = from;
     let draining = false;
     let overdue = false;
 
-    const leave = (): void => {
-      overdue = false;
-      metronome.leave(beat);
-    };
-
-    const stop: Stop = (code, reason) => {
-      leave();
-      socket.close(code, reason);
-    };
-
     const beat = (): void => {
       if (draining) {
-        leave();
         overdue = true;
+        this.#metronome.leave(beat);
         return;
       }
-      const stanza = stanzas[heard];
+      const stanza = this.#stanzas[heard];
       if (stanza !== undefined) {
-        draining = !socket.send(stanza);
+        draining = !reader.send(stanza);
         heard += 1;
       }
-      if (heard >= stanzas.length) stop(1000);
+      if (heard >= this.#stanzas.length) {
+        this.#metronome.leave(beat);
+        reader.close(1000);
+      }
     };
 
-    const begin = (): void => {
+    const join = (): void => {
       overdue = false;
-      metronome.join(beat);
+      this.#metronome.join(beat);
       beat();
     };
 
     // Not before `open`: close() would end the connection without an answer to the handshake.
-    socket.on('open', begin);
-    socket.on('drain', () => {
-      draining = false;
-      if (overdue) begin();
+    reader.on('open', () => {
+      this.#readers.add(reader);
+      join();
     });
-    socket.on('close', leave);
-    return stop;
-  };
+    reader.on('drain', () => {
+      draining = false;
+      if (overdue) join();
+    });
+    reader.on('close', () => {
+      overdue = false;
+      this.#metronome.leave(beat);
+      this.#readers.delete(reader);
+    });
+  }
+
+  /** Closes every reader. Throws unless `code` is 1000 or 3000 to 4999. */
+  close(code: number, reason: string): void {
+    for (const reader of this.#readers) reader.close(code, reason);
+  }
 }

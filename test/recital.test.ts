@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { describe, test, type TestContext } from 'node:test';
 import type WebSocket from 'faye-websocket';
-import { createRecite } from '../dist/recital.js';
+import { Recital } from '../dist/recital.js';
 import { FakeClock } from './support/clock.js';
 
 /** A socket that remembers what was sent, and can be full. */
@@ -40,10 +40,10 @@ const STANZAS = ['one', 'two', 'three', 'four'];
 
 function setUp(t: TestContext, from = 0) {
   const clock = new FakeClock().install(t);
-  const recite = createRecite(STANZAS, 2000);
+  const recital = new Recital(STANZAS, 2000);
   const socket = new FakeSocket(clock);
-  const stop = recite(socket.asSocket(), from);
-  return { clock, socket, stop };
+  recital.begin(socket.asSocket(), from);
+  return { clock, socket, recital };
 }
 
 describe('recital', () => {
@@ -120,12 +120,12 @@ describe('recital', () => {
     assert.equal(clock.timers.size, 0);
   });
 
-  test('one that drains after a stop is not read to again', (t) => {
-    const { clock, socket, stop } = setUp(t);
+  test('one that drains after the recital was closed is not read to again', (t) => {
+    const { clock, socket, recital } = setUp(t);
     socket.full = true;
     socket.emit('open');
     clock.advance(2000);
-    stop(4001, 'enough');
+    recital.close(4001, 'enough');
     socket.drain();
     clock.advance(10_000);
     assert.deepEqual(socket.sent, [[0, 'one']]);

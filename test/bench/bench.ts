@@ -1,0 +1,227 @@
+/**
+ * What a reader costs: dante, the bare library and what Node can do at all, side by side.
+ * `npm run bench -- --readers 1000,10000 --json`
+ */
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, readdirSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import type { Order, Spread } from './load.js';
+
+/** What one server did with so many readers. Times in milliseconds, if not said otherwise. */
+interface Result {
+  cpuUsPerStanza: number;
+  cpuUsPerHandshake: number;
+  kibPerReader: number;
+  first: Spread;
+  lateness: Spread;
+  last: Spread;
+}
+
+interface PageResult extends Spread {
+  perSecond: number;
+}
+
+const STANZAS = 46;
+const SERVERS = {
+  dante: join(__dirname, '..', '..', 'dist', 'server.js'),
+  bare: join(__dirname, 'bare.js'),
+  limit: join(__dirname, 'limit.js'),
+};
+type Name = keyof typeof SERVERS;
+const NAMES: Name[] = ['dante', 'bare', 'limit'];
+
+const children = new Set<ChildProcess>();
+process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130));
+
+const { values } = parseArgs({
+  options: {
+    readers: { type: 'string', default: '1000,2500,5000,10000' },
+    json: { type: 'boolean', default: false },
+    minutes: { type: 'string', default: '10' },
+  },
+});
+const minutes = Number(values.minutes);
+const counts = String(values.readers).split(',').map(Number);
+if (!(minutes > 0) || !counts.every((count) => Number.isInteger(count) && count > 0)) {
+  console.error(`--readers takes whole numbers such as 1000,10000 and --minutes a number, not ${values.readers} and ${values.minutes}.`);
+  process.exit(1);
+}
+setTimeout(() => {
+  console.error(`Not done within ${minutes} minutes: --minutes allows more, --readers asks for less.`);
+  process.exit(1);
+}, minutes * 60_000).unref();
+
+const progress = (text: string): void => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+  else if (text) process.stderr.write(`${text}\n`);
+};
+
+void main().then(() => process.exit(0));
+
+async function main(): Promise<void> {
+  const most = openFiles() - 100;
+  const results = new Map<number, Record<Name, Result>>();
+  for (const [turn, asked] of counts.entries()) {
+    const count = Math.min(asked, most);
+    if (count < asked) progress(`${count} readers, not ${asked}: ulimit -n allows no more.`);
+    const row: Partial<Record<Name, Result>> = {};
+    // None of them is always the first, on a machine that is still cool.
+    for (let i = 0; i < NAMES.length; i += 1) {
+      const name = NAMES[(i + turn) % NAMES.length] ?? 'dante';
+      progress(`${count} readers: ${name} …`);
+      row[name] = await measureReaders(SERVERS[name], count);
+    }
+    results.set(count, row as Record<Name, Result>); // Every name has had its turn.
+  }
+  progress('the page …');
+  const page = { dante: await measurePage(SERVERS.dante), constant: await measurePage(join(__dirname, 'constant.js')) };
+  progress('');
+  if (values.json) console.log(JSON.stringify({ node: process.version, readers: Object.fromEntries(results), page }, null, 2));
+  else printTables(results, page);
+}
+
+/** How many files a process may have open. */
+function openFiles(): number {
+  if (process.platform !== 'linux') return Infinity;
+  // Node itself raises the soft limit to the hard one.
+  const [, hard] = /^Max open files +\S+ +(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+  return hard === 'unlimited' ? Infinity : Number(hard);
+}
+
+async function measureReaders(script: string, count: number): Promise<Result> {
+  // At most 20,000 stanzas a second, so that no server is ever at its limit; at least 250 ms.
+  const intervalMs = Math.max(250, count / 20);
+  const { child: server, port } = await startServer(script, intervalMs);
+  const load = start(join(__dirname, 'load.js'));
+  await sleep(300);
+  const idle = await usage(server);
+  const started = performance.now();
+  const { first } = await order<{ first: Spread }>(load, { kind: 'readers', port, count, intervalMs });
+  const connected = await usage(server);
+  const from = await order<{ frames: number }>(load, { kind: 'mark' });
+  // Until the first readers come to the end.
+  await sleep(Math.max(1000, started + (STANZAS - 3) * intervalMs - performance.now()));
+  const steady = await usage(server);
+  const to = await order<{ frames: number; done: number; lateness: Spread }>(load, { kind: 'end' });
+  let end = await order<{ done: number; last: Spread }>(load, { kind: 'end' });
+  while (end.done < count) {
+    await sleep(100);
+    end = await order(load, { kind: 'end' });
+  }
+  await stop(load);
+  await stop(server);
+  return {
+    cpuUsPerStanza: (steady.cpuUs - connected.cpuUs) / (to.frames - from.frames),
+    cpuUsPerHandshake: (connected.cpuUs - idle.cpuUs) / count,
+    kibPerReader: (steady.rss - idle.rss) / 1024 / count,
+    first,
+    lateness: to.lateness,
+    last: end.last,
+  };
+}
+
+async function measurePage(script: string): Promise<PageResult> {
+  const { child: server, port } = await startServer(script, 1000);
+  const load = start(join(__dirname, 'load.js'));
+  await order(load, { kind: 'page', port, connections: 64, ms: 1000 });
+  const result = await order<PageResult>(load, { kind: 'page', port, connections: 64, ms: 4000 });
+  await stop(load);
+  await stop(server);
+  return result;
+}
+
+function start(script: string, env: Record<string, string> = {}): ChildProcess {
+  const execArgv = ['--require', join(__dirname, 'report.js')];
+  const child = fork(script, { execArgv, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  children.add(child);
+  child.once('exit', (code) => {
+    if (!children.delete(child)) return;
+    console.error(`${script} ended with ${code}.`);
+    process.exit(1);
+  });
+  return child;
+}
+
+async function startServer(script: string, intervalMs: number): Promise<{ child: ChildProcess; port: number }> {
+  const port = await freePort();
+  const child = start(script, { PORT: String(port), HOST: '127.0.0.1', INTERVAL_MS: String(intervalMs) });
+  for (let tries = 0; tries < 100; tries += 1) {
+    if (await fetch(`http://127.0.0.1:${port}/favicon.svg`, { signal: AbortSignal.timeout(500) }).then(() => true, isTimeout)) break;
+    await sleep(50);
+  }
+  return { child, port };
+}
+
+/** A server that takes requests and answers none, as bare does, is there as well. */
+const isTimeout = (error: Error): boolean => error.name === 'TimeoutError';
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo; // As it listens on a port.
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  children.delete(child);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+}
+
+/** Sends an order and resolves with its answer. */
+async function order<T>(child: ChildProcess, message: Order | 'usage'): Promise<T> {
+  child.send(message);
+  // A process that ends by itself ends the benchmark, by its `exit` listener.
+  const [answer] = await once(child, 'message');
+  return answer;
+}
+
+/** What a process has used since it started: CPU in microseconds, and its resident memory in bytes. */
+async function usage(child: ChildProcess): Promise<{ cpuUs: number; rss: number }> {
+  if (process.platform !== 'linux') return order(child, 'usage');
+  const folder = `/proc/${child.pid}`;
+  let cpuUs = 0;
+  for (const task of readdirSync(`${folder}/task`)) {
+    const [onCpuNs] = readFileSync(`${folder}/task/${task}/schedstat`, 'utf8').split(' ');
+    cpuUs += Number(onCpuNs) / 1000;
+  }
+  const kib = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`${folder}/status`, 'utf8'))?.[1];
+  return { cpuUs, rss: Number(kib) * 1024 };
+}
+
+function printTables(results: Map<number, Record<Name, Result>>, page: Record<'dante' | 'constant', PageResult>): void {
+  const rows: [string, (result: Result) => number][] = [
+    ['CPU a stanza, µs', ({ cpuUsPerStanza }) => cpuUsPerStanza],
+    ['CPU a handshake, µs', ({ cpuUsPerHandshake }) => cpuUsPerHandshake],
+    ['memory a reader, KiB', ({ kibPerReader }) => kibPerReader],
+    ['first stanza p50, ms', ({ first }) => first.p50],
+    ['first stanza p99, ms', ({ first }) => first.p99],
+    ['lateness p50, ms', ({ lateness }) => lateness.p50],
+    ['lateness p99, ms', ({ lateness }) => lateness.p99],
+    ['lateness max, ms', ({ lateness }) => lateness.max],
+    ['last stanza p50, ms late', ({ last }) => last.p50],
+    ['last stanza p99, ms late', ({ last }) => last.p99],
+  ];
+  for (const [count, { dante, bare, limit }] of results) {
+    console.log(`\n${line(`${count} readers`, ['dante', 'bare', 'limit', 'dante/bare', 'dante/limit'])}`);
+    for (const [name, of] of rows) {
+      const ratio = (other: Result): string => (/^CPU|^memory/.test(name) ? (of(dante) / of(other)).toFixed(2) : '');
+      console.log(line(name, [...[dante, bare, limit].map((result) => of(result).toFixed(1)), ratio(bare), ratio(limit)]));
+    }
+  }
+  console.log(`\n${line('the page, 64 connections', ['dante', 'constant', 'ratio'])}`);
+  const { dante, constant } = page;
+  console.log(line('requests a second', [dante.perSecond.toFixed(0), constant.perSecond.toFixed(0), (dante.perSecond / constant.perSecond).toFixed(2)]));
+  console.log(line('p99, ms', [dante.p99.toFixed(1), constant.p99.toFixed(1), '']));
+}
+
+function line(name: string, cells: string[]): string {
+  return name.padEnd(26) + cells.map((cell) => cell.padStart(12)).join('');
+}
