@@ -1,6 +1,5 @@
 import { createServer, ServerResponse } from 'node:http';
-import type { IncomingMessage, OutgoingHttpHeaders, Server } from 'node:http';
-import type { Socket } from 'node:net';
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import WebSocket from 'faye-websocket';
 import { loadAssets, sendAsset } from './assets.js';
@@ -16,13 +15,6 @@ export interface AppOptions {
   allowedOrigins: ReadonlySet<string>;
 }
 
-/** The app: a server that is yet to listen, and the end of all its streams. */
-export interface App {
-  server: Server;
-  /** Closes every reader with 4001, so that it comes back, and refuses new ones with 503. */
-  closeReaders(): void;
-}
-
 /** An answer other than a file: one plain sentence. */
 interface Answer {
   status: number;
@@ -32,7 +24,6 @@ interface Answer {
 
 /** Everything up to and including the script that IIS maps; IIS compares without regard to case. */
 const MOUNT = /^.*\/server-faye\.js(?=\/|$)/i;
-const PAGE = 'index.html';
 const STREAM = '/ws';
 
 /** Base64 of 16 bytes (RFC 6455 section 4.1). */
@@ -57,10 +48,10 @@ const UPGRADE_REQUIRED: Answer = {
 };
 
 /**
- * Routes requests and upgrades.
+ * Makes a server that is yet to listen, and the means to end all its streams.
  * Throws what `node:fs` throws if public/ cannot be read.
  */
-export function createApp({ stanzas, intervalMs, allowedOrigins }: AppOptions): App {
+export function createApp({ stanzas, intervalMs, allowedOrigins }: AppOptions) {
   const assets = loadAssets(join(__dirname, '..', 'public'));
   const recital = new Recital(stanzas, intervalMs);
   let closing = false;
@@ -73,7 +64,7 @@ export function createApp({ stanzas, intervalMs, allowedOrigins }: AppOptions): 
     }
     const path = belowMount(request);
     if (path === STREAM) return send(response, UPGRADE_REQUIRED);
-    const asset = assets.get(path === '/' ? PAGE : path.slice(1));
+    const asset = assets.get(path === '/' ? 'index.html' : path.slice(1));
     if (asset) return sendAsset(asset, request, response);
     send(response, NOT_FOUND);
   }
@@ -102,36 +93,33 @@ export function createApp({ stanzas, intervalMs, allowedOrigins }: AppOptions): 
   const server = createServer(answerRequest);
 
   server.on('upgrade', (request: IncomingMessage, _socket, head: Buffer) => {
-    request.socket.on('error', destroy);
+    const { socket, method, url, headers } = request;
+    // A peer that resets must cost its socket and never the process.
+    socket.on('error', () => socket.destroy());
 
     // h2c and the like: a server may ignore the upgrade (RFC 9110 section 7.8).
     if (!WebSocket.isWebSocket(request)) return answerRequest(request, responseTo(request));
 
-    const query = (request.url ?? '').replace(/^[^?]*/, '');
+    const query = (url ?? '').replace(/^[^?]*/, '');
     const from = new URLSearchParams(query).get('from') ?? '0';
     const refused = refusal(request, from);
     if (refused) return send(responseTo(request), refused);
 
-    // faye-websocket keeps what it gets as long as the connection lasts: the parts, not the request.
-    const { socket, method, url, headers } = request;
     // The answer to the handshake and the first stanza leave in one packet.
     socket.cork();
+    // faye-websocket keeps what it gets as long as the connection lasts: these, not the request.
     recital.begin(new WebSocket({ method, url, headers }, socket, head, [], LIMITS), Number(from));
     process.nextTick(() => socket.uncork());
   });
 
   return {
     server,
-    closeReaders() {
+    /** Closes every reader with 4001, so that it comes back, and refuses new ones with 503. */
+    closeReaders(): void {
       closing = true;
       recital.close(4001, 'server is shutting down');
     },
   };
-}
-
-/** A peer that resets must cost its socket and never the process. */
-function destroy(this: Socket): void {
-  this.destroy();
 }
 
 /** The path without the query and the mount, at least `/`. */

@@ -1,3 +1,6 @@
+// First of all, so that every stack trace names the line of the .ts file.
+process.setSourceMapsEnabled(true);
+
 import type { AddressInfo } from 'node:net';
 import { createApp } from './app.js';
 import { canto1 } from './canto1.js';

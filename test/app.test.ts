@@ -4,11 +4,13 @@ import { readFileSync, readdirSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { createApp, type App } from '../dist/app.js';
+import { createApp } from '../dist/app.js';
 import { openReader } from './support/reader.js';
 import { connectTo, exchange, handshake } from './support/raw.js';
 
 const STANZAS = ['one\nuno', 'two', 'three', 'four', 'five'];
+type App = ReturnType<typeof createApp>;
+
 const PUBLIC = join(__dirname, '..', 'public');
 
 async function listen(): Promise<{ app: App; port: number }> {

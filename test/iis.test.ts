@@ -134,7 +134,7 @@ const promises: { name: string; line: RegExp; check(t: After, config?: (text: st
     },
   },
   {
-    name: 'there is no debugger below the script',
+    name: 'nobody can debug below the script',
     line: /^ *debuggingEnabled=.*\n/m,
     async check(t, config) {
       const { iis } = await host(t, { config });

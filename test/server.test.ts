@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
 import { connectTo, exchange, handshake } from './support/raw.js';
 import { openReader } from './support/reader.js';
-import { runProgram, startServer } from './support/program.js';
+import { ROOT, runProgram, startServer } from './support/program.js';
 import { copySite } from './support/site.js';
 import { until } from './support/until.js';
 
@@ -51,6 +53,18 @@ describe('server', () => {
     const { child, port } = await startServer({}, { cwd: tmpdir() });
     t.after(() => child.kill('SIGKILL'));
     assert.equal((await fetch(`http://localhost:${port}/style.css`)).status, 200);
+  });
+
+  test('a stack trace names the line of the .ts file', async () => {
+    const program = `
+      require('./dist/server.js');
+      try { require('./dist/assets.js').loadAssets('/nowhere'); } catch (error) { console.error(error.stack); }
+      process.exit();`;
+    const { stderr } = await promisify(execFile)(process.execPath, ['-e', program], {
+      cwd: ROOT,
+      env: { ...process.env, PORT: '0' },
+    });
+    assert.match(stderr, /src[\\/]assets\.ts:\d+:\d+/);
   });
 
   test('the whole canto is read', async (t) => {
