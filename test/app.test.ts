@@ -105,11 +105,12 @@ describe('app', () => {
       }
     });
 
-    for (const target of ['/missing.js', '/dante/', '/dante/ws', '/server-faye.jsx', '/server-faye.jsstyle.css', '/x/style.css', '/ws/', '/wsx', '/STYLE.CSS', '/server-faye.js/ws/x', '*']) {
+    for (const target of ['/missing.js', '/dante/', '/dante/ws', '/server-faye.jsx', '/server-faye.jsstyle.css', '/server-faye.jsxstyle.css', '/x/style.css', '/ws/', '/wsx', '/STYLE.CSS', '/server-faye.js/ws/x', '*']) {
       test(`GET ${target} is a 404 in one sentence`, async () => {
         const { status, headers, body } = await get(target);
         assert.equal(status, 404);
         assert.equal(headers['content-type'], 'text/plain; charset=utf-8');
+        assert.equal(headers['x-content-type-options'], 'nosniff');
         assert.match(body, /^There is nothing here: [^\n]+\.\n$/);
       });
     }
@@ -162,7 +163,7 @@ describe('app', () => {
 
     test('a body that comes with it does not cut the answer off', async () => {
       const head = handshake('/', { Upgrade: 'h2c', 'Content-Length': '1000000' }, 'POST');
-      const { status, body } = await exchange(port, head + 'x'.repeat(1_000_000));
+      const { status, body } = await exchange(port, head + 'x'.repeat(1_000_000), { readLate: true });
       assert.equal(status, 405);
       assert.equal(body, 'POST is not allowed here, only GET and HEAD are.\n');
     });

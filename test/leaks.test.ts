@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { describe, test } from 'node:test';
 import { startInspected, type InspectedServer } from './support/inspected.js';
 import { connectTo, handshake } from './support/raw.js';
@@ -23,6 +25,17 @@ describe('leaks', () => {
     const { sockets, timers, recitals } = await server.holdings();
     assert.deepEqual({ sockets, timers, recitals }, { sockets: 1, timers: 1, recitals: 1 });
     reader.socket.close();
+  });
+
+  test('one that is refused and does not hang up is let go all the same', async (t) => {
+    const server = await startInspected();
+    t.after(() => server.child.kill('SIGKILL'));
+    const stubborn = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+    t.after(() => stubborn.destroy());
+    stubborn.on('error', () => {}); // It is reset in the end.
+    stubborn.write(handshake('/no'));
+    await once(stubborn.resume(), 'end');
+    await idle(server);
   });
 
   test('after 2000 readers, to the end or to a cut, nothing is left of any of them', async (t) => {

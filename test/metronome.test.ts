@@ -118,6 +118,37 @@ describe('metronome', () => {
     assert.deepEqual(other.times, []);
   });
 
+  test('who is made to leave by another of the same beat is not called in it', (t) => {
+    const { clock, metronome, join } = setUp(t, 100);
+    const leaver = { leave: (): void => {} };
+    metronome.join(() => leaver.leave());
+    const other = join();
+    leaver.leave = other.leave;
+    clock.advance(1000);
+    assert.deepEqual(other.times, []);
+  });
+
+  test('who joins in the middle of a beat is called one interval later, not in it', (t) => {
+    const { clock, metronome, join } = setUp(t, 100);
+    const newcomers: { times: number[] }[] = [];
+    metronome.join(() => void newcomers.push(join()));
+    clock.advance(200);
+    assert.deepEqual(newcomers.map(({ times }) => times), [[200], []]);
+  });
+
+  test('who joins again starts anew', (t) => {
+    const { clock, metronome } = setUp(t, 100);
+    const times: number[] = [];
+    const listener = (): void => void times.push(clock.nowMs - 1000);
+    metronome.join(listener);
+    clock.advance(50);
+    metronome.join(listener);
+    clock.advance(200);
+    assert.deepEqual(times, [150, 250]);
+    metronome.leave(listener);
+    assert.equal(clock.timers.size, 0);
+  });
+
   test('when all have left, no timer is left', (t) => {
     const { clock, join } = setUp(t, 100);
     const listeners = [join(), join(), join()];

@@ -15,16 +15,24 @@ export interface RawAnswer {
   body: string;
 }
 
-/** Sends these very bytes and resolves with the answer once the server has closed its side. */
-export function exchange(place: Place, bytes: string | Buffer): Promise<RawAnswer> {
+/**
+ * Sends these very bytes and resolves with the answer once the server has closed its side. With
+ * `readLate` it reads nothing before all is sent, so that a reset takes the answer with it.
+ */
+export function exchange(
+  place: Place,
+  bytes: string | Buffer,
+  { readLate = false } = {},
+): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     const socket = connectTo(place);
     socket.setTimeout(10_000, () => socket.destroy(new Error('The server left the socket open.')));
     socket.on('error', reject);
-    socket.on('data', (chunk) => chunks.push(chunk));
+    const read = (): unknown => socket.on('data', (chunk) => chunks.push(chunk));
     socket.on('end', () => resolve(parseAnswer(Buffer.concat(chunks).toString('utf8'))));
-    socket.write(bytes);
+    if (!readLate) read();
+    socket.write(bytes, () => readLate && read());
   });
 }
 
