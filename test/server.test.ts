@@ -67,6 +67,19 @@ describe('server', () => {
     assert.match(stderr, /src[\\/]assets\.ts:\d+:\d+/);
   });
 
+  test('a connection that could not be accepted is one line, and it goes on', async (t) => {
+    const program = `
+      const http = require('node:http');
+      const { createServer } = http;
+      http.createServer = (...args) => (globalThis.server = createServer(...args));
+      require('./dist/server.js');
+      server.once('listening', () => server.emit('error', new Error('accept EMFILE')));`;
+    const { child, output, port } = await startServer({}, { node: [process.execPath, '-e', program, '--'], cwd: ROOT });
+    t.after(() => child.kill('SIGKILL'));
+    assert.equal((await fetch(`http://localhost:${port}/`)).status, 200);
+    assert.equal(output.stderr, 'A connection was refused: accept EMFILE.\n');
+  });
+
   test('the whole canto is read', async (t) => {
     const { child, port } = await startServer({ INTERVAL_MS: '5' });
     t.after(() => child.kill('SIGKILL'));

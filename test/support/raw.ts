@@ -16,7 +16,7 @@ export interface RawAnswer {
 }
 
 /**
- * Sends these very bytes and resolves with the answer once the server has closed its side. With
+ * Sends these very bytes and resolves with the answer once both sides have closed. With
  * `readLate` it reads nothing before all is sent, so that a reset takes the answer with it.
  */
 export function exchange(
@@ -30,7 +30,8 @@ export function exchange(
     socket.setTimeout(10_000, () => socket.destroy(new Error('The server left the socket open.')));
     socket.on('error', reject);
     const read = (): unknown => socket.on('data', (chunk) => chunks.push(chunk));
-    socket.on('end', () => resolve(parseAnswer(Buffer.concat(chunks).toString('utf8'))));
+    // Not at the end already: a reset behind the answer may take it away from slower readers.
+    socket.on('close', () => resolve(parseAnswer(Buffer.concat(chunks).toString('utf8'))));
     if (!readLate) read();
     socket.write(bytes, () => readLate && read());
   });
