@@ -9,18 +9,20 @@ export interface Settings {
 }
 
 /**
- * Reads the settings from environment variables; one that is missing or empty has its default.
+ * Reads the settings from environment variables; one that is missing or blank has its default.
+ * Space around a value is dropped: `set PORT=80 && npm start` in cmd.exe makes it "80 ".
  * Throws an Error of one line that names the variable, its value and what it takes.
  */
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
+  const read = (name: string): string => env[name]?.trim() ?? '';
   return {
-    listen: parseListen(env['PORT'] || '8888', env['HOST']),
-    intervalMs: parseWhole('INTERVAL_MS', env['INTERVAL_MS'] || '2000', 1, 60_000),
-    allowedOrigins: new Set((env['ALLOWED_ORIGINS'] || '').split(',').filter(Boolean).map(parseOrigin)),
+    listen: parseListen(read('PORT') || '8888', read('HOST')),
+    intervalMs: parseWhole('INTERVAL_MS', read('INTERVAL_MS') || '2000', 1, 60_000),
+    allowedOrigins: new Set(read('ALLOWED_ORIGINS').split(',').filter(Boolean).map(parseOrigin)),
   };
 }
 
-function parseListen(port: string, host: string | undefined): Settings['listen'] {
+function parseListen(port: string, host: string): Settings['listen'] {
   // iisnode passes a named pipe, \\.\pipe\UUID; a Unix socket is a path with a slash.
   if (/[\\/]/.test(port)) return { path: port };
   const takes = ', or a pipe name or socket path such as \\\\.\\pipe\\dante or /run/dante.sock';

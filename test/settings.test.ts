@@ -16,6 +16,12 @@ describe('settings', () => {
     assert.deepEqual(readSettings(empty), readSettings({}));
   });
 
+  test('a blank one does too, and space around a value is dropped', () => {
+    assert.deepEqual(readSettings({ PORT: ' ', ALLOWED_ORIGINS: ' ' }), readSettings({}));
+    assert.equal(readSettings({ INTERVAL_MS: '500 ' }).intervalMs, 500);
+    assert.deepEqual(readSettings({ PORT: '80 ', HOST: 'localhost ' }).listen, { port: 80, host: 'localhost' });
+  });
+
   for (const [value, listen] of [
     ['0', { port: 0 }],
     ['80', { port: 80 }],
@@ -27,7 +33,7 @@ describe('settings', () => {
     test(`PORT takes ${value}`, () => assert.deepEqual(readSettings({ PORT: value }).listen, listen));
   }
 
-  for (const value of ['65536', '99999', '-1', '+80', '80.5', '1e3', '0x50', '80 ', ' ', 'http', '8888x', '８０']) {
+  for (const value of ['65536', '99999', '-1', '+80', '80.5', '1e3', '0x50', '8 0', 'http', '8888x', '８０']) {
     test(`PORT refuses ${JSON.stringify(value)}`, () => {
       assert.throws(() => readSettings({ PORT: value }), {
         message:
@@ -67,7 +73,7 @@ describe('settings', () => {
     );
   });
 
-  for (const value of ['a.example', '*', 'https://a.example/page', 'https://a.example?x', 'ftp://a.example', 'null', 'https://u@a.example', ' ']) {
+  for (const value of ['a.example', '*', 'https://a.example/page', 'https://a.example?x', 'ftp://a.example', 'null', 'https://u@a.example', 'x y']) {
     test(`ALLOWED_ORIGINS refuses ${JSON.stringify(value)}`, () => {
       assert.throws(() => readSettings({ ALLOWED_ORIGINS: `https://ok.example,${value}` }), {
         message:
