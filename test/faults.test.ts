@@ -214,9 +214,10 @@ describe('faults', () => {
         page.send('Network.emulateNetworkConditions', { offline: is, latency: 0, downloadThroughput: -1, uploadThroughput: -1 });
       const lost = `/trying again in 1 second$/.test(${STATUS})`;
       await page.wait(`${COUNT} >= 5`);
-      await offline(true);
+      // Lost first: a browser that is told to be offline may keep the loss to itself.
       proxy.cut('RST');
       await page.wait(lost);
+      await offline(true);
       assert.equal(await page.evaluate('navigator.onLine'), false);
       await offline(false);
       await page.wait(`${COUNT} >= 12`, 5000);

@@ -40,10 +40,12 @@ export class FaultyProxy {
 
   /** Ends every connection, as a peer does that goes (FIN) or that crashes (RST). */
   cut(how: 'FIN' | 'RST'): void {
-    for (const { client, upstream } of this.#pairs) {
-      for (const socket of [client, upstream]) {
+    for (const pair of this.#pairs) {
+      // Each ends by itself: Node cannot reset one that is destroyed meanwhile.
+      this.#pairs.delete(pair);
+      for (const socket of [pair.client, pair.upstream]) {
         if (how === 'FIN') socket.destroySoon();
-        // Node cannot reset one that is not there yet, or that is ending already.
+        // Nor one that is not there yet, or that is ending already.
         else if (socket.connecting || socket.writableEnded) socket.destroy();
         else socket.resetAndDestroy();
       }
@@ -89,7 +91,7 @@ export class FaultyProxy {
     this.#pass(client, upstream);
     this.#pass(upstream, client);
     const end = (): void => {
-      this.#pairs.delete(pair);
+      if (!this.#pairs.delete(pair)) return;
       client.destroy();
       upstream.destroy();
     };
