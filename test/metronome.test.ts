@@ -17,7 +17,7 @@ function setUp(t: TestContext, intervalMs: number) {
   return { clock, metronome, join };
 }
 
-describe('metronome', () => {
+describe('metronome', { timeout: 60_000 }, () => {
   test('a listener is called every interval, the first time one interval after it joined', (t) => {
     const { clock, join } = setUp(t, 2000);
     const { times } = join();
@@ -136,17 +136,50 @@ describe('metronome', () => {
     assert.deepEqual(newcomers.map(({ times }) => times), [[200], []]);
   });
 
-  test('who joins again starts anew', (t) => {
-    const { clock, metronome } = setUp(t, 100);
-    const times: number[] = [];
-    const listener = (): void => void times.push(clock.nowMs - 1000);
-    metronome.join(listener);
-    clock.advance(50);
-    metronome.join(listener);
-    clock.advance(200);
-    assert.deepEqual(times, [150, 250]);
-    metronome.leave(listener);
-    assert.equal(clock.timers.size, 0);
+  test('a listener that is busy for long makes others late once, also if somebody joins then', (t) => {
+    const { clock, metronome, join } = setUp(t, 200);
+    const early = join();
+    let busyMs = 100;
+    clock.advance(20);
+    metronome.join(() => {
+      clock.stall(busyMs);
+      busyMs = 0;
+    });
+    clock.advance(40);
+    const other = join();
+    clock.advance(140);
+    clock.stall(30); // The busy one is overdue, and somebody joins before the timer comes.
+    const newcomer = join();
+    clock.advance(2000);
+    assert.deepEqual(early.times.slice(0, 3), [200, 400, 600]);
+    const [late = 0, ...onTime] = other.times;
+    assert.ok(late > 260, 'it was late once');
+    assert.deepEqual(onTime.slice(0, 9), Array.from({ length: 9 }, (_, k) => 460 + k * 200));
+    assert.deepEqual(newcomer.times.slice(0, 3), [430, 630, 830]);
+  });
+
+  test('who joins in a busy beat is called one interval after that, and nobody behind it is late again', (t) => {
+    const { clock, metronome, join } = setUp(t, 200);
+    const newcomers: { times: number[] }[] = [];
+    metronome.join(() => {
+      if (newcomers.length > 0) return;
+      clock.stall(100);
+      newcomers.push(join());
+    });
+    clock.advance(40);
+    const other = join();
+    clock.advance(1000);
+    assert.deepEqual(other.times.slice(0, 4), [300, 440, 640, 840]);
+    assert.deepEqual(newcomers[0]?.times.slice(0, 3), [500, 700, 900]);
+  });
+
+  test('a beat that is due already is asked for at once: Node warns of a negative delay', (t) => {
+    const { clock, metronome, join } = setUp(t, 100);
+    metronome.join(() => clock.stall(250));
+    join();
+    clock.advance(1000);
+    assert.ok(clock.delays.length > 3);
+    assert.ok(clock.delays.every((delayMs) => delayMs >= 0), String(clock.delays));
   });
 
   test('when all have left, no timer is left', (t) => {

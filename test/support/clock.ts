@@ -9,6 +9,8 @@ interface Timer {
 export class FakeClock {
   nowMs = 1000;
   readonly timers = new Map<number, Timer>();
+  /** Every delay that was asked for, in milliseconds. */
+  readonly delays: number[] = [];
   #lastId = 0;
 
   /** Puts this clock in the place of the global one until the test ends. */
@@ -21,6 +23,7 @@ export class FakeClock {
 
   readonly setTimer = (callback: () => void, delayMs: number): number => {
     const id = ++this.#lastId;
+    this.delays.push(delayMs);
     // Node and browsers alike: whole milliseconds, at least one.
     this.timers.set(id, { at: this.nowMs + Math.max(1, Math.trunc(delayMs)), callback });
     return id;
