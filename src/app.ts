@@ -1,150 +1,137 @@
 import { createServer, ServerResponse } from 'node:http';
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import WebSocket from 'faye-websocket';
 import { loadAssets, sendAsset } from './assets.js';
 import { Recital } from './recital.js';
+import type { Settings } from './settings.js';
 
-/** What the app serves, and to whom. */
-export interface AppOptions {
-  /** The messages of the stream, in order. */
-  stanzas: readonly string[];
-  /** From one stanza to the next, in milliseconds. */
-  intervalMs: number;
-  /** The origins, besides the server's own, whose pages may open the stream. */
-  allowedOrigins: ReadonlySet<string>;
-}
-
-/** An answer other than a file: one plain sentence. */
-interface Answer {
-  status: number;
-  sentence: string;
-  headers?: OutgoingHttpHeaders;
-}
+/** An answer other than a file; the message is one plain sentence. */
+type Answer = [status: number, message: string, headers?: OutgoingHttpHeaders];
 
 /** Everything up to and including the script that IIS maps; IIS compares without regard to case. */
 const MOUNT = /^.*\/server-faye\.js(?=\/|$)/i;
 const STREAM = '/ws';
-
 /** Base64 of 16 bytes (RFC 6455 section 4.1). */
 const KEY = /^[A-Za-z0-9+/]{22}==$/;
-
-/** A client has nothing to say: what it sends is ignored, and more bytes than these close with 1009. */
-const LIMITS = { maxLength: 1024 };
-
+/** A client has nothing to say: a longer message, in bytes, closes with 1009. */
+const OPTIONS = { maxLength: 1024 };
 /** How long a client may take to read a refusal and close its side, in milliseconds. */
 const LINGER_MS = 2000;
 
-const NOT_FOUND: Answer = {
-  status: 404,
-  sentence: 'There is nothing here: the page is at /, or at server-faye.js under IIS, the stream below it at ws.',
-};
-
-/** RFC 9110 section 15.5.22 asks for Upgrade, RFC 6455 section 4.4 for the version. */
-const UPGRADE_REQUIRED: Answer = {
-  status: 426,
-  sentence: 'This is a WebSocket stream: open it with a WebSocket client, version 13.',
-  headers: { Upgrade: 'websocket', Connection: 'close, Upgrade', 'Sec-WebSocket-Version': '13' },
-};
+const NOT_FOUND: Answer = [
+  404,
+  'There is nothing here: the page is at /, or at server-faye.js under IIS, the stream below it at ws.',
+];
+const UPGRADE_REQUIRED: Answer = [
+  426,
+  'This is a WebSocket stream: open it with a WebSocket client, version 13.',
+  // Upgrade by RFC 9110 section 15.5.22, the version by RFC 6455 section 4.4. `close` stands last:
+  // iisnode looks at the end alone, and else writes into the closing pipe (chttpprotocol.cpp).
+  { Upgrade: 'websocket', Connection: 'Upgrade, close', 'Sec-WebSocket-Version': '13' },
+];
+const GOODBYE = 'The server is shutting down: come back shortly.';
+const SHUTTING_DOWN: Answer = [503, GOODBYE, { Connection: 'close' }];
 
 /**
- * Makes a server that is yet to listen, and the means to end all its streams.
+ * Makes a server that is yet to listen, and the means to close it.
  * Throws what `node:fs` throws if public/ cannot be read.
  */
-export function createApp({ stanzas, intervalMs, allowedOrigins }: AppOptions) {
+export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigins }: Settings) {
   const assets = loadAssets(join(__dirname, '..', 'public'));
   const recital = new Recital(stanzas, intervalMs);
+  const server = createServer(answerRequest);
   let closing = false;
 
   function answerRequest(request: IncomingMessage, response: ServerResponse): void {
     const { method } = request;
-    if (method !== 'GET' && method !== 'HEAD') {
-      const sentence = `${method} is not allowed here, only GET and HEAD are.`;
-      return send(response, { status: 405, sentence, headers: { Allow: 'GET, HEAD' } });
-    }
-    const path = belowMount(request);
-    if (path === STREAM) return send(response, UPGRADE_REQUIRED);
+    const { path } = parseTarget(request);
     const asset = assets.get(path === '/' ? 'index.html' : path.slice(1));
-    if (asset) return sendAsset(asset, request, response);
-    send(response, NOT_FOUND);
+    if (closing) send(response, SHUTTING_DOWN);
+    else if (method !== 'GET' && method !== 'HEAD') {
+      const message = `${method} is not allowed here, only GET and HEAD are.`;
+      send(response, [405, message, { Allow: 'GET, HEAD' }]);
+    } else if (path === STREAM) send(response, UPGRADE_REQUIRED);
+    else if (asset) sendAsset(asset, request, response);
+    else send(response, NOT_FOUND);
   }
 
-  function refusal(request: IncomingMessage, from: string): Answer | undefined {
-    const { headers } = request;
-    const { host = '', origin } = headers;
-    if (belowMount(request) !== STREAM) return NOT_FOUND;
-    if (headers['sec-websocket-version'] !== '13' || !KEY.test(headers['sec-websocket-key'] ?? '')) {
-      return UPGRADE_REQUIRED;
-    }
-    if (!/^\d+$/.test(from) || Number(from) > stanzas.length) {
-      const value = JSON.stringify(from);
-      const sentence = `from is ${value}, but takes a whole number from 0 to ${stanzas.length}.`;
-      return { status: 400, sentence };
-    }
-    const own = [`http://${host.toLowerCase()}`, `https://${host.toLowerCase()}`];
-    if (origin !== undefined && !own.includes(origin) && !allowedOrigins.has(origin)) {
-      const sentence = `Pages of ${origin} may not open this stream: ALLOWED_ORIGINS does not name it.`;
-      return { status: 403, sentence };
-    }
-    if (closing) return { status: 503, sentence: 'The server is shutting down: come back shortly.' };
-    return undefined;
-  }
-
-  const server = createServer(answerRequest);
-
-  server.on('upgrade', (request: IncomingMessage, _socket, head: Buffer) => {
-    const { socket, method, url, headers } = request;
+  server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    const { method, url, headers } = request;
     // A peer that resets must cost its socket and never the process.
     socket.on('error', () => socket.destroy());
 
-    // h2c and the like: a server may ignore the upgrade (RFC 9110 section 7.8).
-    if (!WebSocket.isWebSocket(request)) return answerRequest(request, responseTo(request));
-
-    const query = (url ?? '').replace(/^[^?]*/, '');
-    const from = new URLSearchParams(query).get('from') ?? '0';
-    const refused = refusal(request, from);
-    if (refused) return send(responseTo(request), refused);
+    // h2c and the like, or a body, whose bytes some Nodes hand over as frames and some do not:
+    // a server may ignore an upgrade (RFC 9110 section 7.8).
+    const hasBody = Number(headers['content-length']) > 0 || headers['transfer-encoding'];
+    if (hasBody || !WebSocket.isWebSocket(request)) {
+      return answerRequest(request, responseTo(request, socket));
+    }
+    const { path, from } = parseTarget(request);
+    const refused = refuse(request, path, from);
+    if (refused) return send(responseTo(request, socket), refused);
 
     // The answer to the handshake and the first stanza leave in one packet.
     socket.cork();
     // faye-websocket keeps what it gets as long as the connection lasts: these, not the request.
-    recital.begin(new WebSocket({ method, url, headers }, socket, head, [], LIMITS), Number(from));
+    recital.begin(new WebSocket({ method, url, headers }, socket, head, [], OPTIONS), Number(from));
     process.nextTick(() => socket.uncork());
   });
 
-  return {
-    server,
-    /** Closes every reader with 4001, so that it comes back, and refuses new ones with 503. */
-    closeReaders(): void {
-      closing = true;
-      recital.close(4001, 'server is shutting down');
-    },
-  };
+  function refuse({ headers }: IncomingMessage, path: string, from: string): Answer | undefined {
+    const { host = '', origin } = headers;
+    if (closing) return SHUTTING_DOWN;
+    if (path !== STREAM) return NOT_FOUND;
+    if (headers['sec-websocket-version'] !== '13' || !KEY.test(headers['sec-websocket-key'] ?? '')) {
+      return UPGRADE_REQUIRED;
+    }
+    if (!/^\d+$/.test(from) || Number(from) > recital.maxFrom) {
+      const value = JSON.stringify(from);
+      return [400, `from is ${value}, but takes a whole number from 0 to ${recital.maxFrom}.`];
+    }
+    const own = [`http://${host.toLowerCase()}`, `https://${host.toLowerCase()}`];
+    if (origin !== undefined && !own.includes(origin) && !allowedOrigins.has(origin)) {
+      return [403, `Pages of ${origin} may not open this stream: ALLOWED_ORIGINS does not name it.`];
+    }
+    return undefined;
+  }
+
+  /** Stops listening and closes every reader with 4001; who still asks anything is told 503. */
+  function close(): void {
+    closing = true;
+    server.close();
+    // Node 18 leaves these open, and a browser would go on asking over them.
+    server.closeIdleConnections();
+    recital.close(4001, 'server is shutting down');
+  }
+
+  return { server, close };
 }
 
-/** The path without the query and the mount, at least `/`. */
-function belowMount(request: IncomingMessage): string {
-  const path = (request.url ?? '').replace(/\?.*$/, '');
+/** What a request is for: the path below the mount, at least `/`, and how much was heard. */
+function parseTarget({ url = '' }: IncomingMessage): { path: string; from: string } {
   // RFC 9112 section 3.2.2: a server must take a whole URL as well, as proxies send it.
-  return path.replace(/^https?:\/\/[^/]*/i, '').replace(MOUNT, '') || '/';
+  const [, path = '', query] = /^(?:https?:\/\/[^/?]*)?([^?]*)\??(.*)$/i.exec(url) ?? [];
+  return { path: path.replace(MOUNT, '') || '/', from: new URLSearchParams(query).get('from') ?? '0' };
 }
 
 /** A response on the socket of an upgrade, which `node:http` has let go; closes it afterwards. */
-function responseTo(request: IncomingMessage): ServerResponse {
-  const { socket } = request;
+function responseTo(request: IncomingMessage, socket: Socket): ServerResponse {
   const response = new ServerResponse(request);
   response.assignSocket(socket);
   response.shouldKeepAlive = false;
   response.on('finish', () => {
     // What the client still sends is read, or closing would reset the answer away from it.
     socket.resume().end();
-    socket.setTimeout(LINGER_MS, () => socket.destroy());
+    const limit = setTimeout(() => socket.destroy(), LINGER_MS);
+    socket.on('close', () => clearTimeout(limit));
   });
   return response;
 }
 
-function send(response: ServerResponse, { status, sentence, headers }: Answer): void {
-  const body = `${sentence}\n`;
+function send(response: ServerResponse, [status, message, headers]: Answer): void {
+  const body = `${message}\n`;
   response.writeHead(status, {
     'Content-Type': 'text/plain; charset=utf-8',
     'Content-Length': Buffer.byteLength(body),

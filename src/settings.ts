@@ -8,16 +8,19 @@ export interface Settings {
   allowedOrigins: ReadonlySet<string>;
 }
 
+/** A setting that cannot be: its message names the variable, its value and what it takes. */
+export class SettingError extends Error {}
+
 /**
  * Reads the settings from environment variables; one that is missing or blank has its default.
  * Space around a value is dropped: `set PORT=80 && npm start` in cmd.exe makes it "80 ".
- * Throws an Error of one line that names the variable, its value and what it takes.
+ * Throws a SettingError of one line.
  */
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const read = (name: string): string => env[name]?.trim() ?? '';
   return {
     listen: parseListen(read('PORT') || '8888', read('HOST')),
-    intervalMs: parseWhole('INTERVAL_MS', read('INTERVAL_MS') || '2000', 1, 60_000),
+    intervalMs: parseInteger('INTERVAL_MS', read('INTERVAL_MS') || '2000', 1, 60_000),
     allowedOrigins: new Set(read('ALLOWED_ORIGINS').split(',').filter(Boolean).map(parseOrigin)),
   };
 }
@@ -26,27 +29,24 @@ function parseListen(port: string, host: string): Settings['listen'] {
   // iisnode passes a named pipe, \\.\pipe\UUID; a Unix socket is a path with a slash.
   if (/[\\/]/.test(port)) return { path: port };
   const takes = ', or a pipe name or socket path such as \\\\.\\pipe\\dante or /run/dante.sock';
-  return { port: parseWhole('PORT', port, 0, 65_535, takes), ...(host && { host }) };
+  return { port: parseInteger('PORT', port, 0, 65_535, takes), ...(host && { host }) };
 }
 
-function parseWhole(name: string, text: string, min: number, max: number, takes = ''): number {
+function parseInteger(name: string, text: string, min: number, max: number, takes = ''): number {
   const value = /^\d+$/.test(text) ? Number(text) : NaN;
   if (value >= min && value <= max) return value;
-  throw new Error(
+  throw new SettingError(
     `${name} is ${JSON.stringify(text)}, but takes a whole number from ${min} to ${max}${takes}.`,
   );
 }
 
 function parseOrigin(text: string): string {
-  let url: URL | undefined;
-  try {
-    url = new URL(text.trim());
-  } catch {
-    // Not a URL at all: told below, with the rest of what an origin is not.
-  }
   // Nothing may stand behind the origin, and its scheme must be one that pages come from.
-  if (url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) return url.origin;
-  throw new Error(
+  if (URL.canParse(text.trim())) {
+    const { protocol, href, origin } = new URL(text.trim());
+    if (/^https?:$/.test(protocol) && href === `${origin}/`) return origin;
+  }
+  throw new SettingError(
     `ALLOWED_ORIGINS has ${JSON.stringify(text)}, but takes origins separated by commas, ` +
       'such as https://a.example,https://b.example:8443.',
   );
