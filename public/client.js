@@ -12,17 +12,20 @@ function find(selector, type) {
   throw new Error(`The page has no ${selector}.`);
 }
 
-const canto = find('#canto', HTMLOListElement);
+const list = find('#messages', HTMLOListElement);
 const progress = find('#progress', HTMLProgressElement);
 const status = find('#status', HTMLParagraphElement);
 const reconnect = find('#reconnect', HTMLButtonElement);
 const action = find('#action', HTMLButtonElement);
 
+// A progress bar without `max` is that of a stream without end.
+const total = progress.hasAttribute('max') ? progress.max : Infinity;
+
 // The stream stands beside this file, wherever the page is mounted.
 const streamUrl = new URL('ws', import.meta.url);
 
 const reading = new Reading({
-  total: progress.max,
+  total,
   connect(from) {
     const url = new URL(`?from=${from}`, streamUrl);
     url.protocol = url.protocol.replace('http', 'ws');
@@ -33,66 +36,65 @@ const reading = new Reading({
       (response) => response.status,
       () => 0,
     ),
-  onStanza: show,
+  onMessage: show,
   onState: tell,
 });
 
-/** What the status line says, and what the button does, in each state. */
-const WORDS = {
-  connecting: () => 'Connecting…',
-  reading: () => `Reading stanza ${reading.heard} of ${progress.max}`,
-  waiting: () => 'Connection lost',
-  paused: () => `Paused after stanza ${reading.heard} of ${progress.max}`,
-  ended: () => 'The end of Canto I',
-  refused: () => 'The server refuses the connection',
-};
-const ACTIONS = {
-  connecting: { label: 'Pause', act: () => reading.pause() },
-  reading: { label: 'Pause', act: () => reading.pause() },
-  waiting: { label: 'Pause', act: () => reading.pause() },
-  paused: { label: 'Continue', act: () => reading.resume() },
-  ended: { label: 'Read again', act: readAgain },
-  refused: { label: 'Retry', act: () => reading.resume() },
+const position = () => (total === Infinity ? reading.heard : `${reading.heard} of ${total}`);
+const pause = () => reading.pause();
+const resume = () => reading.resume();
+
+/** In each state: what the status line says, and what the button is called and does. */
+const STATES = {
+  connecting: { words: () => 'Connecting…', label: 'Pause', act: pause },
+  reading: { words: () => `Message ${position()}`, label: 'Pause', act: pause },
+  waiting: { words: () => 'Connection lost', label: 'Pause', act: pause },
+  paused: { words: () => `Paused after message ${position()}`, label: 'Continue', act: resume },
+  ended: { words: () => 'The end', label: 'Read again', act: restart },
+  refused: { words: () => 'The server refuses the connection', label: 'Retry', act: resume },
 };
 
-/** @param {string} stanza */
-function show(stanza) {
+/** @param {string} message */
+function show(message) {
   const { scrollHeight } = document.documentElement;
-  const atEnd = canto.childElementCount === 0 || innerHeight + scrollY >= scrollHeight - 8;
+  const atEnd = list.childElementCount === 0 || innerHeight + scrollY >= scrollHeight - 8;
   const item = document.createElement('li');
-  for (const verse of stanza.split('\n')) {
+  for (const verse of message.split('\n')) {
     const line = document.createElement('span');
     line.className = 'verse';
     line.textContent = verse;
     item.append(line, '\n');
   }
-  canto.append(item);
-  progress.value = reading.heard;
+  list.append(item);
+  if (total !== Infinity) progress.value = reading.heard;
   // Only a reader at the end of the page wants to follow; another would lose the place.
   if (atEnd) scrollTo(0, document.documentElement.scrollHeight);
 }
 
 /** @param {import('./reading.js').State} state */
 function tell(state) {
-  const seconds = state.name === 'waiting' ? state.seconds : 0;
-  const again = seconds ? `, trying again in ${seconds} second${seconds === 1 ? '' : 's'}` : '';
-  // A screen reader is told of a new state, not of every stanza or second that it counts.
+  const { words, label } = STATES[state.name];
+  const again = state.name === 'waiting' ? `, trying again in ${state.seconds} s` : '';
+  // A screen reader is told of a new state, not of every message or second that it counts.
   status.ariaLive = status.dataset['state'] === state.name ? 'off' : 'polite';
   status.dataset['state'] = state.name;
-  status.textContent = WORDS[state.name]() + again;
-  action.textContent = ACTIONS[state.name].label;
+  status.textContent = words() + again;
+  action.textContent = label;
   reconnect.hidden = state.name !== 'waiting';
 }
 
-function readAgain() {
-  canto.replaceChildren();
-  progress.value = 0;
+function restart() {
+  list.replaceChildren();
+  if (total !== Infinity) progress.value = 0;
   reading.restart();
 }
 
-action.addEventListener('click', () => ACTIONS[reading.state.name].act());
-reconnect.addEventListener('click', () => reading.hurry());
-addEventListener('online', () => reading.hurry());
+action.addEventListener('click', () => STATES[reading.state.name].act());
+reconnect.addEventListener('click', () => reading.reconnectNow());
+addEventListener('online', () => reading.reconnectNow());
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'visible') reading.reconnectNow();
+});
 
 // A page in the back/forward cache may not hold a connection; it goes on when it is shown again.
 let interrupted = false;
@@ -104,4 +106,4 @@ addEventListener('pageshow', (event) => {
   if (event.persisted && interrupted) reading.resume();
 });
 
-reading.resume();
+restart();
