@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { FakeClock } from './support/clock.js';
-import { loadReading, type Reading, type ReadingSocket, type State } from './support/reading.js';
+import { loadReading, type Reading, type Socket, type State } from './support/reading.js';
 
 const TOTAL = 46;
 
-class FakeSocket implements ReadingSocket {
-  onopen: ReadingSocket['onopen'] = null;
-  onmessage: ReadingSocket['onmessage'] = null;
-  onclose: ReadingSocket['onclose'] = null;
+class FakeSocket implements Socket {
+  onopen: Socket['onopen'] = null;
+  onmessage: Socket['onmessage'] = null;
+  onclose: Socket['onclose'] = null;
   closed = false;
 
   constructor(readonly from: number) {}
@@ -19,28 +19,28 @@ class FakeSocket implements ReadingSocket {
 
   /** As the server does: opens, then tells this many stanzas, the first at once. */
   tell(count = 1): void {
-    this.onopen?.();
-    for (let i = 0; i < count; i += 1) this.onmessage?.({ data: '…' });
+    this.onopen?.(new Event('open'));
+    for (let i = 0; i < count; i += 1) this.onmessage?.(new MessageEvent('message', { data: '…' }));
   }
 
   fail(code = 1006): void {
-    this.onclose?.({ code });
+    this.onclose?.({ code } as CloseEvent); // Node has none before 23; the code is all that is read.
   }
 }
 
-describe('reading', () => {
+describe('reading', { timeout: 60_000 }, () => {
   let Class: Awaited<ReturnType<typeof loadReading>>;
   before(async () => void (Class = await loadReading()));
 
   /** A reading on a clock that stands still; `random` 1 means the longest waits. */
-  const setUp = ({ random = 1, probe = 0 } = {}) => {
+  const setUp = ({ random = 1, probe = 0, total = TOTAL } = {}) => {
     const clock = new FakeClock();
     const sockets: FakeSocket[] = [];
     const states: State[] = [];
     const told: string[] = [];
     const server = { probe, probes: 0 };
     const reading: Reading = new Class({
-      total: TOTAL,
+      total,
       connect: (from) => {
         const socket = new FakeSocket(from);
         sockets.push(socket);
@@ -50,7 +50,7 @@ describe('reading', () => {
         server.probes += 1;
         return server.probe;
       },
-      onStanza: (stanza) => told.push(stanza),
+      onMessage: (message) => told.push(message),
       onState: (state) => states.push(state),
       now: () => clock.nowMs,
       random: () => random,
@@ -86,24 +86,36 @@ describe('reading', () => {
     assert.equal(sockets.length, 1);
   });
 
-  test('after the last stanza and 1000 it has ended, and nothing runs any more', () => {
-    const { clock, sockets, reading, last } = setUp();
+  test('the last stanza is the end, whether or not the connection has closed, and nothing runs any more', () => {
+    const { clock, sockets, reading, last, states } = setUp();
     last().tell(TOTAL);
+    assert.deepEqual(states.at(-1), { name: 'ended' });
+    assert.equal(last().closed, true, 'it closes by itself');
     last().fail(1000);
     assert.deepEqual(reading.state, { name: 'ended' });
     assert.equal(clock.timers.size, 0);
     reading.resume();
     reading.pause();
-    reading.hurry();
+    reading.reconnectNow();
     assert.deepEqual(reading.state, { name: 'ended' });
     assert.equal(sockets.length, 1);
   });
 
-  test('a connection that is lost right after the last stanza is the end too', () => {
-    const { reading, last } = setUp();
+  test('a stream without end goes on after any number of messages, comes back, and ends with 1000', () => {
+    const { clock, sockets, reading, last } = setUp({ total: Infinity });
     last().tell(TOTAL);
-    last().fail(1006);
+    assert.deepEqual(reading.state, { name: 'reading' });
+    last().tell(TOTAL);
+    for (const code of [1006, 4001]) {
+      last().fail(code);
+      clock.advance(500);
+      last().tell(1);
+    }
+    assert.deepEqual(sockets.map(({ from }) => from), [0, 92, 93]);
+    last().fail(1000);
     assert.deepEqual(reading.state, { name: 'ended' });
+    reading.restart();
+    assert.equal(last().from, 0);
   });
 
   for (const code of [1000, 1001, 1006, 1011, 4001]) {
@@ -168,15 +180,15 @@ describe('reading', () => {
     ]);
   });
 
-  test('told to hurry while it waits, it connects at once; else that does nothing', () => {
+  test('told to reconnect while it waits, it connects at once; else that does nothing', () => {
     const { clock, sockets, last, reading } = setUp();
-    reading.hurry();
+    reading.reconnectNow();
     last().tell(2);
-    reading.hurry();
+    reading.reconnectNow();
     assert.equal(sockets.length, 1);
     last().fail();
-    reading.hurry();
-    reading.hurry();
+    reading.reconnectNow();
+    reading.reconnectNow();
     assert.deepEqual(sockets.map(({ from }) => from), [0, 2]);
     clock.advance(1000);
     assert.equal(sockets.length, 2, 'the wait that was cut short does not end a second time');
@@ -284,7 +296,6 @@ describe('reading', () => {
   test('restart begins with the first stanza, at once, also twice and during an outage', () => {
     const { clock, sockets, reading, last } = setUp();
     last().tell(TOTAL);
-    last().fail(1000);
     reading.restart();
     reading.restart();
     assert.deepEqual(sockets.map(({ from }) => from), [0, 0, 0]);
@@ -298,7 +309,7 @@ describe('reading', () => {
     assert.equal(reading.heard, 1);
   });
 
-  test('a server that is there and refuses is believed after three tries; resume tries again', async () => {
+  for (const again of ['resume', 'reconnectNow'] as const) test(`a server that is there and refuses is believed after three tries; ${again} tries again`, async () => {
     const { clock, sockets, reading, server, last, reconnect } = setUp({ probe: 404 });
     for (let i = 0; i < 3; i += 1) {
       assert.notEqual(reading.state.name, 'refused');
@@ -311,7 +322,7 @@ describe('reading', () => {
     assert.equal(sockets.length, 3);
     assert.equal(clock.timers.size, 0);
     server.probe = 426;
-    reading.resume();
+    reading[again]();
     assert.deepEqual(reading.state, { name: 'connecting' });
     last().tell();
     assert.deepEqual(reading.state, { name: 'reading' });

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { canto1 } from '../dist/canto1.js';
-import { Browser, browserMissing, type Page } from './support/browser.js';
-import { startServer, type Program } from './support/program.js';
+import { Browser, browserMissing, type Page } from '../support/browser.js';
+import { startServer, type Program } from '../support/program.js';
+import { MESSAGES, sharedSite } from '../support/site.js';
 
-const COUNT = 'document.querySelectorAll("#canto li").length';
+const COUNT = 'document.querySelectorAll("#messages li").length';
 const STATUS = 'document.querySelector("#status").textContent';
 
 /** What stands on the page, a string a stanza, a line a verse as it is laid out. */
 const told = (page: Page): Promise<string[]> =>
-  page.evaluate(`[...document.querySelectorAll('#canto li')].map((item) => item.innerText.trim())`);
+  page.evaluate(`[...document.querySelectorAll('#messages li')].map((item) => item.innerText.trim())`);
 
 /** Colours of each text of the page against what lies behind it, as WCAG 2.2 computes contrast. */
 const CONTRASTS = `(() => {
@@ -32,7 +32,7 @@ const CONTRASTS = `(() => {
   })));
 })()`;
 
-describe('client', { concurrency: 4, skip: browserMissing() }, () => {
+describe('client', { concurrency: 4, timeout: 120_000, skip: browserMissing() }, () => {
   let browser: Browser;
   let server: Program & { port: number };
   let slow: Program & { port: number };
@@ -42,9 +42,9 @@ describe('client', { concurrency: 4, skip: browserMissing() }, () => {
   let calmUrl: string;
   before(async () => {
     browser = await Browser.launch();
-    server = await startServer({ INTERVAL_MS: '25' });
-    slow = await startServer({ INTERVAL_MS: '60000' });
-    calm = await startServer({ INTERVAL_MS: '100' });
+    server = await startServer({ INTERVAL_MS: '25' }, { root: sharedSite() });
+    slow = await startServer({ INTERVAL_MS: '60000' }, { root: sharedSite() });
+    calm = await startServer({ INTERVAL_MS: '100' }, { root: sharedSite() });
     url = `http://localhost:${server.port}/`;
     calmUrl = `http://localhost:${calm.port}/`;
   });
@@ -58,12 +58,12 @@ describe('client', { concurrency: 4, skip: browserMissing() }, () => {
   for (const path of ['', 'dante/server-faye.js', 'a/b/server-faye.js?x=1']) {
     test(`at /${path} all 46 stanzas arrive in order, each verse on its line, and the end is told`, async () => {
       const page = await browser.open(url + path);
-      await page.wait(`${STATUS} === 'The end of Canto I'`);
-      assert.deepEqual(await told(page), canto1);
+      await page.wait(`${STATUS} === 'The end'`);
+      assert.deepEqual(await told(page), MESSAGES);
       const tops = await page.evaluate<number[]>(
         `[...document.querySelectorAll('.verse')].map((verse) => verse.getBoundingClientRect().top)`,
       );
-      assert.equal(tops.length, 136);
+      assert.equal(tops.length, 3 * 46);
       assert.ok(tops.every((top, i) => i === 0 || top > Number(tops[i - 1])));
       assert.equal(await page.evaluate('document.querySelector("progress").position'), 1);
       assert.deepEqual(page.errors, []);
@@ -73,8 +73,8 @@ describe('client', { concurrency: 4, skip: browserMissing() }, () => {
 
   test('the status says which stanza is read, and the first one is there at once', async () => {
     const page = await browser.open(`http://localhost:${slow.port}/`);
-    await page.wait(`${STATUS} === 'Reading stanza 1 of 46'`);
-    assert.deepEqual(await told(page), canto1.slice(0, 1));
+    await page.wait(`${STATUS} === 'Message 1 of 46'`);
+    assert.deepEqual(await told(page), MESSAGES.slice(0, 1));
     await page.close();
   });
 
@@ -85,13 +85,13 @@ describe('client', { concurrency: 4, skip: browserMissing() }, () => {
       await page.press('Pause');
       await page.wait(`${STATUS}.startsWith('Paused')`);
       const paused = await told(page);
-      assert.equal(await page.evaluate(STATUS), `Paused after stanza ${paused.length} of 46`);
+      assert.equal(await page.evaluate(STATUS), `Paused after message ${paused.length} of 46`);
       await page.evaluate('new Promise((resolve) => setTimeout(resolve, 200))');
       assert.deepEqual(await told(page), paused);
       await page.press('Continue');
     }
-    await page.wait(`${STATUS} === 'The end of Canto I'`);
-    assert.deepEqual(await told(page), canto1);
+    await page.wait(`${STATUS} === 'The end'`);
+    assert.deepEqual(await told(page), MESSAGES);
     assert.deepEqual(page.errors, []);
     await page.close();
   });
@@ -100,8 +100,8 @@ describe('client', { concurrency: 4, skip: browserMissing() }, () => {
     const page = await browser.open(url);
     await page.press('Read again');
     await page.wait(`${COUNT} > 0 && ${COUNT} < 46`);
-    await page.wait(`${STATUS} === 'The end of Canto I'`);
-    assert.deepEqual(await told(page), canto1);
+    await page.wait(`${STATUS} === 'The end'`);
+    assert.deepEqual(await told(page), MESSAGES);
     assert.deepEqual(page.errors, []);
     await page.close();
   });
@@ -130,7 +130,7 @@ describe('client', { concurrency: 4, skip: browserMissing() }, () => {
     await page.wait(`${COUNT} > ${count + 3}`);
     assert.equal(await page.evaluate('scrollY'), 50, 'it stays where the reader scrolled to');
     await page.evaluate('scrollTo(0, document.documentElement.scrollHeight)');
-    await page.wait(`${STATUS} === 'The end of Canto I'`);
+    await page.wait(`${STATUS} === 'The end'`);
     assert.ok(await page.evaluate<number>(fromEnd) < 10, 'it follows again from the end');
     await page.close();
   });
@@ -165,8 +165,9 @@ describe('client', { concurrency: 4, skip: browserMissing() }, () => {
     const page = await browser.open(url, { before });
     const left = 'document.querySelector("h1").getBoundingClientRect().left';
     const atFirst = await page.evaluate(left);
-    await page.wait(`${STATUS} === 'The end of Canto I'`);
-    assert.equal(await page.evaluate('window.shifts'), 0);
+    await page.wait(`${STATUS} === 'The end'`);
+    // Rounding, as some fonts bring it, is no shift: 0.1 is what counts as a good page.
+    assert.ok(await page.evaluate<number>('window.shifts') < 0.001);
     assert.equal(await page.evaluate(left), atFirst);
     await page.close();
   });
@@ -175,10 +176,10 @@ describe('client', { concurrency: 4, skip: browserMissing() }, () => {
     const page = await browser.open(url);
     await page.wait(`${COUNT} > 0`);
     const facts = await page.evaluate<Record<string, unknown>>(`({
-      lang: document.documentElement.lang,
-      title: document.title,
-      headings: [...document.querySelectorAll('h1')].map((h1) => h1.innerText.replace(/\\s+/g, ' ')),
-      live: document.querySelector('#canto').ariaLive,
+      lang: document.documentElement.lang !== '',
+      title: document.title !== '',
+      headings: [...document.querySelectorAll('h1')].filter(({ innerText }) => innerText !== '').length,
+      live: document.querySelector('#messages').ariaLive,
       status: document.querySelector('#status').role,
       unlabelled: [...document.querySelectorAll('button, progress, a, img, input')]
         .filter((element) => !(element.textContent.trim() || element.ariaLabel)).length,
@@ -187,9 +188,9 @@ describe('client', { concurrency: 4, skip: browserMissing() }, () => {
       duplicates: [...document.querySelectorAll('[id]')].length - new Set([...document.querySelectorAll('[id]')].map(({ id }) => id)).size,
     })`);
     assert.deepEqual(facts, {
-      lang: 'en',
-      title: 'Dante, Inferno, Canto I: WebSockets with faye-websocket',
-      headings: ['DANTE Inferno CANTO I WebSockets with faye-websocket'],
+      lang: true,
+      title: true,
+      headings: 1,
       live: 'polite',
       status: 'status',
       unlabelled: 0,
@@ -242,9 +243,9 @@ describe('client', { concurrency: 4, skip: browserMissing() }, () => {
     await page.navigate(`http://127.0.0.1:${calm.port}/favicon.svg`);
     await page.evaluate('history.back()').catch(() => {}); // The answer may be lost with its page.
     await page.wait(`document.querySelector('#status')`);
-    await page.wait(`${STATUS} === 'The end of Canto I'`);
+    await page.wait(`${STATUS} === 'The end'`);
     assert.equal(await page.evaluate('window.persisted'), true);
-    assert.deepEqual(await told(page), canto1);
+    assert.deepEqual(await told(page), MESSAGES);
     await page.close();
   });
 

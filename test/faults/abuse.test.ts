@@ -2,16 +2,17 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { canto1 } from '../dist/canto1.js';
-import { BINARY, CLOSE, PING, PONG, TEXT, closePayload, frame, parseFrames } from './support/frame.js';
-import { startInspected, type Holdings, type InspectedServer } from './support/inspected.js';
-import { startServer } from './support/program.js';
-import { SEED, seeded } from './support/random.js';
-import { connectTo, handshake } from './support/raw.js';
-import { openReader } from './support/reader.js';
-import { until } from './support/until.js';
+import { BINARY, CLOSE, PING, PONG, TEXT, closePayload, frame, parseFrames } from './frame.js';
+import { startInspected, type Holdings, type InspectedServer } from './inspected.js';
+import { startServer } from '../support/program.js';
+import { SEED, seeded } from './random.js';
+import { connectTo, handshake } from '../support/raw.js';
+import { openReader } from '../support/reader.js';
+import { MESSAGES, sharedSite } from '../support/site.js';
+import { until } from '../support/until.js';
 
 const INTERVAL_MS = 40;
+const FIRST = String(MESSAGES[0]);
 
 /** A raw connection that collects what comes, and knows when it is over. */
 interface Raw {
@@ -22,7 +23,7 @@ interface Raw {
   closeCode(): number | undefined;
 }
 
-describe('abuse', () => {
+describe('abuse', { timeout: 120_000 }, () => {
   let server: InspectedServer;
   // While each abuse goes on, somebody reads one canto after the other, on time and complete.
   let witness: Promise<void>;
@@ -55,10 +56,10 @@ describe('abuse', () => {
         const now = performance.now();
         first ||= now;
         stanzas += 1;
-        latenessMs = Math.max(latenessMs, now - first - (reader.stanzas.length - 1) * INTERVAL_MS);
+        latenessMs = Math.max(latenessMs, now - first - (reader.messages.length - 1) * INTERVAL_MS);
       });
       assert.equal((await reader.closed).code, 1000);
-      assert.deepEqual(reader.stanzas, canto1);
+      assert.deepEqual(reader.messages, MESSAGES);
     }
   };
 
@@ -70,7 +71,7 @@ describe('abuse', () => {
     const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()));
     const bytes = (): Buffer => Buffer.concat(chunks);
     socket.write(request);
-    if (wait) await until(() => bytes().includes('Midway'), 'the first stanza');
+    if (wait) await until(() => bytes().includes(FIRST), 'the first stanza');
     const closeCode = (): number | undefined => {
       const payload = parseFrames(bytes()).find(({ opcode }) => opcode === CLOSE)?.payload;
       return payload && payload.length >= 2 ? payload.readUInt16BE() : undefined;
@@ -163,7 +164,7 @@ describe('abuse', () => {
       raw.socket.write(Buffer.of(byte));
       await new Promise(setImmediate);
     }
-    await until(() => raw.bytes().includes('Midway'), 'the first stanza');
+    await until(() => raw.bytes().includes(FIRST), 'the first stanza');
     raw.socket.destroy();
   });
 
@@ -239,7 +240,7 @@ describe('abuse', () => {
     const before = await server.holdings();
     for (let i = 0; i < 100; i += 1) {
       const raw = await open(i % 4 === 0 ? handshake().slice(0, 90) : handshake(`/ws?from=${i % 4 === 3 ? 45 : 0}`), { wait: false });
-      if (i % 4 === 2) await until(() => raw.bytes().includes('Midway'), 'the first stanza');
+      if (i % 4 === 2) await until(() => raw.bytes().includes(FIRST), 'the first stanza');
       if (i % 4 === 3) await until(() => raw.closeCode() === 1000, 'the close frame');
       raw.socket.resetAndDestroy();
     }
@@ -295,10 +296,10 @@ describe('abuse', () => {
   });
 });
 
-describe('file descriptors', { skip: process.platform === 'win32' && 'Windows has no ulimit' }, () => {
+describe('file descriptors', { timeout: 60_000, skip: process.platform === 'win32' && 'Windows has no ulimit' }, () => {
   test('with more connections than it may have, it goes on, and serves when some have gone', async (t) => {
     const node = ['/bin/sh', '-c', 'ulimit -n 64 && exec "$0" "$@"', process.execPath];
-    const { child, output, port } = await startServer({ INTERVAL_MS: '20' }, { node });
+    const { child, output, port } = await startServer({ INTERVAL_MS: '20' }, { node, root: sharedSite() });
     t.after(() => child.kill('SIGKILL'));
     const early = openReader(`ws://127.0.0.1:${port}/ws`);
     await early.opened;
@@ -308,14 +309,14 @@ describe('file descriptors', { skip: process.platform === 'win32' && 'Windows ha
       return socket;
     });
     assert.equal((await early.closed).code, 1000);
-    assert.deepEqual(early.stanzas, canto1);
+    assert.deepEqual(early.messages, MESSAGES);
     for (const socket of crowd) socket.destroy();
     const late = await until(async () => {
       const reader = openReader(`ws://127.0.0.1:${port}/ws`);
       const { code } = await reader.closed;
       return code === 1000 && reader;
     }, 'a reader after the crowd');
-    assert.deepEqual(late.stanzas, canto1);
+    assert.deepEqual(late.messages, MESSAGES);
     assert.equal(child.exitCode, null);
     assert.doesNotMatch(output.stderr, / at /);
   });

@@ -3,13 +3,13 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { canto1 } from '../dist/canto1.js';
-import { Browser, browserMissing, type Page } from './support/browser.js';
-import { startServer, type Program } from './support/program.js';
-import { FaultyProxy } from './support/proxy.js';
-import { SEED, seeded } from './support/random.js';
-import { connectReal, loadReading, type Reading } from './support/reading.js';
-import { until } from './support/until.js';
+import { Browser, browserMissing, type Page } from '../support/browser.js';
+import { startServer, type Program } from '../support/program.js';
+import { FaultyProxy } from './proxy.js';
+import { SEED, seeded } from './random.js';
+import { connectReal, loadReading, type Reading } from '../support/reading.js';
+import { MESSAGES, sharedSite } from '../support/site.js';
+import { until } from '../support/until.js';
 
 const WINDOWS = process.platform === 'win32';
 
@@ -21,7 +21,8 @@ class Restartable {
   constructor(readonly intervalMs: number) {}
 
   async start(): Promise<void> {
-    const program = await startServer({ PORT: String(this.port), INTERVAL_MS: String(this.intervalMs) });
+    const env = { PORT: String(this.port), INTERVAL_MS: String(this.intervalMs) };
+    const program = await startServer(env, { root: sharedSite() });
     this.#program = program;
     this.port = program.port;
   }
@@ -39,7 +40,7 @@ async function startRestartable(t: TestContext, intervalMs: number): Promise<Res
   return server;
 }
 
-describe('faults', () => {
+describe('faults', { timeout: 120_000 }, () => {
   let Class: Awaited<ReturnType<typeof loadReading>>;
   before(async () => void (Class = await loadReading()));
 
@@ -51,10 +52,10 @@ describe('faults', () => {
     let reading: Reading | undefined;
     const ended = new Promise<void>((resolve, reject) => {
       reading = new Class({
-        total: canto1.length,
+        total: MESSAGES.length,
         connect: (from) => connectReal(`${url()}?from=${from}`),
         probe: () => fetch(url().replace('ws:', 'http:')).then(({ status }) => status, () => 0),
-        onStanza: (stanza) => told.push(stanza),
+        onMessage: (message) => told.push(message),
         onState: ({ name }) => {
           if (name === 'ended') resolve();
           if (name === 'refused') reject(new Error('It was refused.'));
@@ -78,7 +79,7 @@ describe('faults', () => {
         t.after(() => proxy.close());
         const { told, ended } = startReading(() => `ws://127.0.0.1:${proxy.port}/ws`);
         const moments = new Set<number>();
-        while (moments.size < 5) moments.add(1 + random.below(canto1.length - 2));
+        while (moments.size < 5) moments.add(1 + random.below(MESSAGES.length - 2));
         const faults = [...moments].map((stanza) => ({ stanza, kind: random.below(6), ms: 1 + random.below(300) }));
         return { proxy, told, ended, faults };
       }),
@@ -115,7 +116,7 @@ describe('faults', () => {
     }
     await all;
     assert.equal(inflicted, 1000);
-    for (const { told } of readers) assert.deepEqual(told, canto1);
+    for (const { told } of readers) assert.deepEqual(told, MESSAGES);
   });
 
   test('a frozen connection is given up, and what it says when it thaws is told by nobody', async (t) => {
@@ -131,7 +132,7 @@ describe('faults', () => {
     await until(() => told.length > length, 'a stanza by another way');
     proxy.thaw();
     await ended;
-    assert.deepEqual(told, canto1);
+    assert.deepEqual(told, MESSAGES);
   });
 
   describe('in the browser', { concurrency: 6, skip: browserMissing() }, () => {
@@ -139,7 +140,7 @@ describe('faults', () => {
     before(async () => void (browser = await Browser.launch()));
     after(() => browser?.close());
 
-    const COUNT = 'document.querySelectorAll("#canto li").length';
+    const COUNT = 'document.querySelectorAll("#messages li").length';
     const STATUS = 'document.querySelector("#status").textContent';
     /** Lets the page's own time pass so many times faster, but for what the network does. */
     const pace = (times: number): string => `{
@@ -151,11 +152,11 @@ describe('faults', () => {
     const FAST = pace(10);
 
     const assertWhole = async (page: Page): Promise<void> => {
-      await page.wait(`${STATUS} === 'The end of Canto I'`);
+      await page.wait(`${STATUS} === 'The end'`);
       const told = await page.evaluate<string[]>(
-        `[...document.querySelectorAll('#canto li')].map((item) => item.innerText.trim())`,
+        `[...document.querySelectorAll('#messages li')].map((item) => item.innerText.trim())`,
       );
-      assert.deepEqual(told, canto1);
+      assert.deepEqual(told, MESSAGES);
       await page.close();
     };
 
@@ -168,7 +169,7 @@ describe('faults', () => {
         await page.wait(`${COUNT} >= 5`);
         const whileReading = await page.evaluate(height);
         await server.stop(signal);
-        await page.wait(`/^Connection lost, trying again in \\d+ seconds?$/.test(${STATUS})`);
+        await page.wait(`/^Connection lost, trying again in \\d+ s$/.test(${STATUS})`);
         assert.equal(await page.evaluate(height), whileReading, 'nothing jumps');
         const wide = `[...document.querySelectorAll('footer *')].filter((element) => {
           const { left, right } = element.getBoundingClientRect();
@@ -212,7 +213,7 @@ describe('faults', () => {
       const page = await browser.open(`http://127.0.0.1:${proxy.port}/`, { before });
       const offline = (is: boolean): Promise<unknown> =>
         page.send('Network.emulateNetworkConditions', { offline: is, latency: 0, downloadThroughput: -1, uploadThroughput: -1 });
-      const lost = `/trying again in 1 second$/.test(${STATUS})`;
+      const lost = `/trying again in 1 s$/.test(${STATUS})`;
       await page.wait(`${COUNT} >= 5`);
       // Lost first: a browser that is told to be offline may keep the loss to itself.
       proxy.cut('RST');
@@ -236,12 +237,12 @@ describe('faults', () => {
       await server.stop('SIGKILL');
       await page.wait(`${STATUS}.startsWith('Connection lost')`);
       await page.press('Pause');
-      assert.match(await page.evaluate(STATUS), /^Paused after stanza \d+ of 46$/);
+      assert.match(await page.evaluate(STATUS), /^Paused after message \d+ of 46$/);
       await server.start();
       await page.evaluate('new Promise((resolve) => setTimeout(resolve, 5000))'); // Half a second.
       assert.match(await page.evaluate(STATUS), /^Paused/);
       await page.press('Continue');
-      await page.wait(`${STATUS} === 'The end of Canto I'`);
+      await page.wait(`${STATUS} === 'The end'`);
       await server.stop('SIGKILL');
       await page.press('Read again');
       await page.wait(`${STATUS}.startsWith('Connection lost')`);

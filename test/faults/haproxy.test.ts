@@ -5,10 +5,10 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { canto1 } from '../dist/canto1.js';
-import { ROOT, startServer } from './support/program.js';
-import { connectReal, loadReading } from './support/reading.js';
-import { until } from './support/until.js';
+import { ROOT, startServer } from '../support/program.js';
+import { connectReal, loadReading } from '../support/reading.js';
+import { MESSAGES, sharedSite } from '../support/site.js';
+import { until } from '../support/until.js';
 
 const haproxy = ['/usr/sbin/haproxy', '/usr/local/sbin/haproxy', '/usr/bin/haproxy', '/opt/homebrew/bin/haproxy'].find(existsSync);
 const missing = !haproxy && 'no HAProxy: install it, Debian has it as haproxy';
@@ -23,11 +23,11 @@ const freePort = (): Promise<number> =>
     });
   });
 
-test('behind HAProxy as README.md has it, one of two servers goes and returns: each reader ends complete', { skip: missing }, async (t) => {
+test('behind HAProxy as README.md has it, one of two servers goes and returns: each reader ends complete', { skip: missing, timeout: 60_000 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'dante-'));
   t.after(() => rmSync(folder, { recursive: true, maxRetries: 5 }));
   const start = async (port = 0) => {
-    const server = await startServer({ INTERVAL_MS: '60', PORT: String(port) });
+    const server = await startServer({ INTERVAL_MS: '60', PORT: String(port) }, { root: sharedSite() });
     t.after(() => server.child.kill('SIGKILL'));
     return server;
   };
@@ -49,13 +49,13 @@ test('behind HAProxy as README.md has it, one of two servers goes and returns: e
     const froms: number[] = [];
     const ended = new Promise<void>((resolve, reject) => {
       new Reading({
-        total: canto1.length,
+        total: MESSAGES.length,
         connect: (from) => {
           froms.push(from);
           return connectReal(`ws://${url}?from=${from}`);
         },
         probe: async () => 0,
-        onStanza: (stanza) => told.push(stanza),
+        onMessage: (message) => told.push(message),
         onState: ({ name }) => {
           if (name === 'ended') resolve();
           if (name === 'refused') reject(new Error('It was refused.'));
@@ -69,7 +69,7 @@ test('behind HAProxy as README.md has it, one of two servers goes and returns: e
   await until(() => readers.filter(({ froms }) => froms.length > 1).length >= 10, 'readers to come back');
   await start(one.port);
   await Promise.all(readers.map(({ ended }) => ended));
-  for (const { told } of readers) assert.deepEqual(told, canto1);
+  for (const { told } of readers) assert.deepEqual(told, MESSAGES);
   const moved = readers.filter(({ froms }) => froms.length > 1).length;
   assert.ok(moved >= 10 && moved <= 30, `${moved} of 40 readers were on the server that went`);
 });

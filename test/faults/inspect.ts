@@ -2,7 +2,7 @@
  * Runs inside the server under test (`--require`): answers a message with what it holds on to, and
  * reports what it should never have come to.
  */
-import WebSocket from 'faye-websocket';
+import type WebSocket from 'faye-websocket';
 
 /** Since Node 17.3, but not in its types. */
 interface ResourcesInfo {
@@ -10,18 +10,20 @@ interface ResourcesInfo {
 }
 
 const alive = new Set<WeakRef<object>>();
-const name = require.resolve('faye-websocket');
+// The one that the server loads, which may be a copy elsewhere.
+const name = require.resolve('faye-websocket', { paths: [String(process.argv[1])] });
+const library: typeof WebSocket = require(name);
 const cached = require.cache[name];
 if (!cached) throw new Error('faye-websocket is not where it was expected.');
 cached.exports = Object.assign(
-  new Proxy(WebSocket, {
+  new Proxy(library, {
     construct(target, args, newTarget): object {
       const socket: object = Reflect.construct(target, args, newTarget);
       alive.add(new WeakRef(socket));
       return socket;
     },
   }),
-  { default: WebSocket },
+  { default: library },
 );
 
 process.on('message', () => {

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, test } from 'node:test';
-import { startInspected, type InspectedServer } from './support/inspected.js';
-import { connectTo, handshake } from './support/raw.js';
-import { openReader } from './support/reader.js';
-import { until } from './support/until.js';
+import { startInspected, type InspectedServer } from './inspected.js';
+import { connectTo, handshake } from '../support/raw.js';
+import { openReader } from '../support/reader.js';
+import { until } from '../support/until.js';
 
 /** Waits until the server holds on to nothing of any reader, and returns what it holds then. */
 const idle = async (server: InspectedServer) => {
@@ -16,7 +16,7 @@ const idle = async (server: InspectedServer) => {
   return server.holdings();
 };
 
-describe('leaks', () => {
+describe('leaks', { timeout: 120_000 }, () => {
   test('while a reader is there, it is counted', async (t) => {
     const server = await startInspected();
     t.after(() => server.child.kill('SIGKILL'));
@@ -47,7 +47,7 @@ describe('leaks', () => {
         if (i % 3 === 0) {
           const reader = openReader(`ws://127.0.0.1:${server.port}/ws?from=30`);
           assert.equal((await reader.closed).code, 1000);
-          assert.equal(reader.stanzas.length, 16);
+          assert.equal(reader.messages.length, 16);
         } else if (i % 3 === 1) {
           const reader = openReader(`ws://127.0.0.1:${server.port}/ws`);
           await reader.opened;

@@ -3,25 +3,30 @@ import { execFile } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { canto1 } from '../dist/canto1.js';
-import { behaviours } from './support/behaviours.js';
-import { Browser, browserMissing } from './support/browser.js';
-import { Iis } from './support/iis.js';
-import { ROOT, startServer } from './support/program.js';
-import { exchange, handshake } from './support/raw.js';
-import { openReader, type Reader } from './support/reader.js';
-import { copySite } from './support/site.js';
-import { until } from './support/until.js';
-import { parseWebConfig } from './support/webconfig.js';
+import { behaviours, siteAt, whole } from '../support/behaviours.js';
+import { Browser, browserMissing } from '../support/browser.js';
+import { Iis } from './iis.js';
+import { ROOT, startServer } from '../support/program.js';
+import { exchange, handshake } from '../support/raw.js';
+import { openReader, type Reader } from '../support/reader.js';
+import { connectReal, loadReading, type State } from '../support/reading.js';
+import { copySite, MESSAGES } from '../support/site.js';
+import { until, within } from '../support/until.js';
+import { parseWebConfig } from './webconfig.js';
 
 type After = Pick<TestContext, 'after'>;
 
 /** A copy of the project with its web.config changed, hosted by the double of IIS. */
-async function host(t: After, { config = (text: string): string => text, interval = 20 } = {}): Promise<{ iis: Iis; root: string }> {
+async function host(
+  t: After,
+  { config = (text: string): string => text, change = (_root: string): void => {}, interval = 20 } = {},
+): Promise<{ iis: Iis; root: string }> {
   const root = copySite(t);
   const file = join(root, 'web.config');
   writeFileSync(file, config(readFileSync(file, 'utf8')));
+  change(root);
   // The canto is told `timeScale` times faster than in two-second steps, and so passes the grace.
   const iis = await Iis.start({ root, env: { INTERVAL_MS: String(interval) }, timeScale: 2000 / interval });
   t.after(() => iis.close());
@@ -35,9 +40,9 @@ const get = async (iis: Iis, path: string): Promise<{ status: number; text: stri
 
 const read = (iis: Iis): Reader => openReader(`ws://127.0.0.1:${iis.port}/dante/server-faye.js/ws`);
 
-async function assertWholeCanto({ stanzas, closed }: Reader): Promise<void> {
+async function assertWhole({ messages, closed }: Reader): Promise<void> {
   assert.deepEqual(await closed, { code: 1000, reason: '' });
-  assert.deepEqual(stanzas, canto1);
+  assert.deepEqual(messages, MESSAGES);
 }
 
 const change = (path: string): void => utimesSync(path, new Date(), new Date(Date.now() + 5000));
@@ -74,7 +79,7 @@ const promises: { name: string; line: RegExp; check(t: After, config?: (text: st
     line: /^.*<add .*\n/m,
     async check(t, config) {
       const { iis } = await host(t, { config });
-      assert.match((await get(iis, '/dante/server-faye.js')).text, /<title>Dante/);
+      assert.match((await get(iis, '/dante/server-faye.js')).text, /^<!doctype html>/);
       assert.match((await get(iis, '/dante/server-faye.js/style.css')).text, /--paper/);
       const { status } = await fetch(`http://127.0.0.1:${iis.port}/dante/server-faye.js`, { method: 'DELETE' });
       assert.equal(status, 405);
@@ -107,36 +112,25 @@ const promises: { name: string; line: RegExp; check(t: After, config?: (text: st
         endings.push(...(await Promise.all(wave.map(({ opened, closed }) => Promise.race([opened, closed])))));
       }
       assert.equal(endings.filter(Boolean).length, 0, 'readers were turned away');
-      await until(() => readers.every(({ stanzas }) => stanzas.length >= 2), 'two stanzas each', 15_000);
+      await until(() => readers.every(({ messages }) => messages.length >= 2), 'two stanzas each', 15_000);
       assert.equal(iis.started, 1);
     },
   },
   {
-    name: 'a deployment in the middle of the canto cuts nobody off',
-    line: /^ *gracefulShutdownTimeout=.*\n/m,
-    async check(t, config) {
-      const { iis, root } = await host(t, { config });
-      const old = read(iis);
-      await until(() => old.stanzas.length >= 2, 'the canto to begin');
-      change(join(root, 'server-faye.js'));
-      await until(async () => (await get(iis, '/dante/server-faye.js')) && iis.started === 2, 'a new process');
-      await assertWholeCanto(read(iis));
-      await assertWholeCanto(old);
-      await until(() => iis.pids.length === 1, 'the old process to end');
-    },
-  },
-  {
-    name: 'a change of the script, of dist/ or of public/ brings a new process',
+    name: 'a deployment in the middle of it costs nobody anything, also after others have left',
     line: /^ *watchedFiles=.*\n/m,
     async check(t, config) {
       const { iis, root } = await host(t, { config });
-      let started = 0;
-      for (const file of ['server-faye.js', 'dist/server.js', 'dist/recital.js', 'public/style.css', 'public/index.html']) {
-        await until(async () => (await get(iis, '/dante/server-faye.js')) && iis.started > started, file, 3000);
-        started = iis.started;
-        change(join(root, file));
-      }
-      await until(async () => (await get(iis, '/dante/server-faye.js')) && iis.started > started, 'the last', 3000);
+      const leavers = Array.from({ length: 6 }, () => read(iis));
+      const stayers = Array.from({ length: 3 }, () => read(iis));
+      await until(() => [...leavers, ...stayers].every(({ messages }) => messages.length >= 2), 'all to begin');
+      for (const { socket } of leavers) socket.close();
+      await Promise.all(leavers.map(({ closed }) => closed));
+      change(join(root, 'server-faye.js'));
+      await sleep(100); // The double looks for changes twenty times a second.
+      assert.equal((await get(iis, '/dante/server-faye.js')).status, 200);
+      for (const stayer of stayers) await within(assertWhole(stayer), 'the end', 5000);
+      assert.equal(iis.started, 1);
     },
   },
   {
@@ -160,7 +154,7 @@ const promises: { name: string; line: RegExp; check(t: After, config?: (text: st
   },
 ];
 
-describe('IIS', () => {
+describe('IIS', { timeout: 120_000 }, () => {
   describe('as it is hosted there', () => {
     let iis: Iis;
     let site: { after(callback: () => void): void; run(): void };
@@ -171,19 +165,25 @@ describe('IIS', () => {
     });
     after(() => site.run());
 
-    for (const { name, check } of behaviours) {
-      test(name, () => check({ port: iis.port, mount: '/dante/server-faye.js' }));
+    for (const { name, check } of [...behaviours, whole]) {
+      test(name, async () => void (await check(siteAt(iis.port, '/dante/server-faye.js'))));
     }
 
-    test('a browser reads the canto there', { skip: browserMissing() }, async () => {
+    test('a browser reads to the end there, and says so with the last message', { skip: browserMissing() }, async () => {
       const browser = await Browser.launch();
       try {
-        const page = await browser.open(`http://localhost:${iis.port}/dante/server-faye.js`);
-        await page.wait(`document.querySelector('#status').textContent === 'The end of Canto I'`);
+        // How long after the last message the end stood there, in milliseconds.
+        const before = `new MutationObserver(() => {
+          if (document.querySelectorAll('#messages li').length === ${MESSAGES.length}) window.lastAt ??= performance.now();
+          if (document.querySelector('#status')?.textContent === 'The end') window.endAt ??= performance.now();
+        }).observe(document, { subtree: true, childList: true, characterData: true });`;
+        const page = await browser.open(`http://localhost:${iis.port}/dante/server-faye.js`, { before });
+        await page.wait('window.endAt');
+        assert.ok(await page.evaluate<number>('endAt - lastAt') < 500);
         const told = await page.evaluate<string[]>(
-          `[...document.querySelectorAll('#canto li')].map((item) => item.innerText.trim())`,
+          `[...document.querySelectorAll('#messages li')].map((item) => item.innerText.trim())`,
         );
-        assert.deepEqual(told, canto1);
+        assert.deepEqual(told, MESSAGES);
         assert.deepEqual(page.errors, []);
       } finally {
         await browser.close();
@@ -218,10 +218,8 @@ describe('IIS', () => {
       );
     });
 
-    test('the limit of iisnode is well above the 5000 of IIS, the grace longer than a canto', () => {
-      const { iisnode } = parseWebConfig(text);
-      assert.ok(iisnode.maxConcurrentRequestsPerProcess >= 10_000);
-      assert.ok(iisnode.gracefulShutdownTimeout > canto1.length * 2000);
+    test('the limit of iisnode is well above the 5000 of IIS', () => {
+      assert.ok(parseWebConfig(text).iisnode.maxConcurrentRequestsPerProcess >= 10_000);
     });
 
     test('what iisnode 0.2 does not know is refused, as IIS does with 500.19', () => {
@@ -229,6 +227,144 @@ describe('IIS', () => {
       assert.throws(() => parseWebConfig(text.replace('<clear />', '<clean />')), /500\.19.*clean/);
       assert.throws(() => parseWebConfig(text.replace('</handlers>', '')), /500\.19/);
     });
+  });
+
+  describe('what iisnode does to requests', { concurrency: 4 }, () => {
+    const STREAM = '/dante/server-faye.js/ws';
+
+    /** Hosts dante with one of its remedies taken out of a file of dist/. */
+    const hostWithout = (t: After, file: string, remedy: string, replacement = ''): ReturnType<typeof host> =>
+      host(t, {
+        change: (root) => {
+          const path = join(root, 'dist', file);
+          const code = readFileSync(path, 'utf8');
+          assert.ok(code.includes(remedy), `${file} has no ${remedy}`);
+          writeFileSync(path, code.replaceAll(remedy, replacement));
+        },
+      });
+
+    const afterRefusals = async ({ iis }: { iis: Iis }): Promise<number[]> => {
+      const statuses: number[] = [];
+      for (let i = 0; i < 20; i += 1) {
+        if (i % 2) await get(iis, STREAM);
+        else await exchange(iis.port, handshake(STREAM, { 'Sec-WebSocket-Version': '8' }));
+        await sleep(5); // The pipe needs a moment to close.
+        statuses.push((await get(iis, '/dante/server-faye.js/client.js')).status);
+      }
+      return statuses;
+    };
+
+    test('a pipe that closes with a refusal is not used again: Connection ends in close', async (t) => {
+      assert.deepEqual([...new Set(await afterRefusals(await host(t)))], [200]);
+      const without = await hostWithout(t, 'app.js', 'Upgrade, close', 'close, Upgrade');
+      assert.ok((await afterRefusals(without)).includes(500));
+    });
+
+    test('an idle pipe is given up by iisnode, not by Node: keepAliveTimeout', async (t) => {
+      const afterSilence = async ({ iis }: { iis: Iis }): Promise<number[]> => {
+        const ask = async (): Promise<number> => (await get(iis, '/dante/server-faye.js/client.js')).status;
+        await Promise.all([ask(), ask(), ask(), ask()]);
+        await sleep(7000); // Node gives one up after 5 s, and newer ones a second later.
+        return Promise.all([ask(), ask(), ask(), ask()]);
+      };
+      const [withIt, without] = await Promise.all([
+        host(t).then(afterSilence),
+        hostWithout(t, 'iisnode.js', 'server.keepAliveTimeout =', 'void').then(afterSilence),
+      ]);
+      assert.deepEqual(withIt, [200, 200, 200, 200]);
+      assert.ok(without.includes(500), String(without));
+    });
+
+    test('a handshake whose Connection was replaced is one: the whole stream, a pong, the refusals', async (t) => {
+      const Connection = 'keep-alive, Upgrade';
+      const { iis } = await host(t);
+      const url = `ws://127.0.0.1:${iis.port}${STREAM}`;
+      const readers = Array.from({ length: 100 }, () => openReader(url, { Connection }));
+      const pong = new Promise<void>((resolve) => readers[0]?.socket.on('open', () => readers[0]?.socket.ping('there?', resolve)));
+      for (const reader of readers) await assertWhole(reader);
+      await pong;
+      const back = openReader(`${url}?from=44`, { Connection });
+      assert.equal((await back.closed).code, 1000);
+      assert.deepEqual(back.messages, MESSAGES.slice(44));
+      for (const [target, changes, status] of [
+        [`${STREAM}?from=x`, {}, 400],
+        [`${STREAM}x`, {}, 404],
+        [STREAM, { 'Sec-WebSocket-Version': '8' }, 426],
+        [STREAM, { Origin: 'https://stranger.example' }, 403],
+      ] as const) {
+        assert.equal((await exchange(iis.port, handshake(target, { Connection, ...changes }))).status, status);
+      }
+      const without = await hostWithout(t, 'server.js', 'IISNODE_VERSION', 'NOTHING');
+      assert.equal((await exchange(without.iis.port, handshake(STREAM, { Connection }))).status, 426);
+    });
+
+    test('self-hosted, a Connection without Upgrade is no handshake (RFC 6455 section 4.2.1)', async (t) => {
+      const { child, port } = await startServer();
+      t.after(() => child.kill('SIGKILL'));
+      const { status } = await exchange(port, handshake('/ws', { Connection: 'keep-alive' }), { whole: true });
+      assert.equal(status, 426);
+    });
+
+    test('its path arrives decoded: a name with a space, or beyond ASCII, is a 400', async (t) => {
+      const { iis } = await host(t, { change: (root) => writeFileSync(join(root, 'public', 'my file.txt'), 'x') });
+      assert.equal((await get(iis, '/dante/server-faye.js/my%20file.txt')).status, 400);
+    });
+
+    test('where files are watched, a change starts nothing, the next request does', async (t) => {
+      const { iis, root } = await host(t, { config: (text) => text.replace(/^ *watchedFiles=.*\n/m, '') });
+      await get(iis, '/dante/server-faye.js');
+      change(join(root, 'server-faye.js'));
+      await sleep(200);
+      assert.equal(iis.started, 1);
+      await get(iis, '/dante/server-faye.js');
+      assert.equal(iis.started, 2);
+      await until(() => iis.pids.length === 1, 'the old process to end');
+    });
+  });
+
+  describe('the page, through it', { concurrency: 4 }, () => {
+    for (const [what, strike, config] of [
+      ['a deployment where files are watched', async (iis: Iis, root: string): Promise<void> => {
+        change(join(root, 'server-faye.js'));
+        await sleep(100);
+        await get(iis, '/dante/server-faye.js');
+      }, (text: string): string => text.replace(/^ *watchedFiles=.*\n/m, '')],
+      ['a killed node process', async (iis: Iis): Promise<void> => void process.kill(Number(iis.pids[0]), 'SIGKILL')],
+      ['a recycled pool', async (iis: Iis): Promise<void> => iis.recycle()],
+    ] as const) {
+      test(`${what} costs no reader a message`, async (t) => {
+        const { iis, root } = await host(t, { config, interval: 40 });
+        const Reading = await loadReading();
+        const url = `ws://127.0.0.1:${iis.port}/dante/server-faye.js/ws`;
+        const start = (): { told: string[]; states: Set<State['name']>; leave(): void } => {
+          const told: string[] = [];
+          const states = new Set<State['name']>();
+          const reading = new Reading({
+            total: MESSAGES.length,
+            connect: (from) => connectReal(`${url}?from=${from}`),
+            probe: async () => 0,
+            onMessage: (message) => told.push(message),
+            onState: ({ name }) => states.add(name),
+            // Twenty times faster, as the messages are: it gives up a silent connection after 8 s.
+            now: () => performance.now() * 20,
+            setTimer: (callback, delayMs) => Number(setTimeout(callback, delayMs / 20)[Symbol.toPrimitive]()),
+            clearTimer: (timer) => clearTimeout(timer),
+          });
+          reading.resume();
+          return { told, states, leave: () => reading.pause() };
+        };
+        const [leavers, stayers] = [Array.from({ length: 6 }, start), Array.from({ length: 3 }, start)];
+        await until(() => [...leavers, ...stayers].every(({ told }) => told.length >= 8), 'message 8');
+        for (const { leave } of leavers) leave();
+        await sleep(200);
+        await strike(iis, root);
+        await until(() => stayers.every(({ states }) => states.has('ended')), 'the end');
+        for (const { told, states } of stayers) {
+          assert.deepEqual(told, MESSAGES);
+          assert.ok(states.has('waiting'), 'it was disturbed');
+        }
+      });
+    }
   });
 
   describe('server-faye.js', () => {
@@ -247,7 +383,7 @@ describe('IIS', () => {
         const run = promisify(execFile)(process.execPath, [join(root, 'server-faye.js')]);
         const sentence = `dante is not built yet: run npm install in ${root}.\n`;
         await assert.rejects(run, { code: 1, stderr: sentence, stdout: '' });
-        const intercepted = promisify(execFile)(process.execPath, [join(__dirname, 'support', 'interceptor.js'), join(root, 'server-faye.js')]);
+        const intercepted = promisify(execFile)(process.execPath, [join(__dirname, 'interceptor.js'), join(root, 'server-faye.js')]);
         await assert.rejects(intercepted, { code: 1 });
         const [log] = readdirSync(join(root, 'iisnode'));
         assert.equal(readFileSync(join(root, 'iisnode', log ?? ''), 'utf8'), sentence);
@@ -264,7 +400,7 @@ describe('IIS', () => {
     test('it starts self-hosted as well', async (t) => {
       const { child, port } = await startServer({ INTERVAL_MS: '5' }, { script: 'server-faye.js' });
       t.after(() => child.kill('SIGKILL'));
-      for (const { check } of behaviours) await check({ port, mount: '' });
+      for (const { applies, check } of behaviours) if (applies?.(siteAt(port)) ?? true) await check(siteAt(port));
     });
   });
 

@@ -1,13 +1,13 @@
 /**
  * A double of IIS 8 with iisnode 0.2.x: hosts a folder as the application /dante, as the folder's
- * own web.config says. Where IIS or iisnode would answer by themselves, it answers as they do.
+ * own web.config says. Where IIS or iisnode would answer by themselves, it answers as they do; what
+ * iisnode does to a request it does as well, file by file of its source.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { createServer, request as httpRequest } from 'node:http';
-import type { ClientRequest, IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
@@ -50,6 +50,19 @@ interface Worker {
   ready: Promise<boolean>;
   active: number;
   retired: boolean;
+  /** A watched file has changed: the next request brings another process. */
+  stale: boolean;
+  /** Pipes that are kept for later requests, and since when. */
+  pool: { socket: Socket; since: number }[];
+}
+
+/** What came from Node, up to the end of its head or of its body. */
+interface Answer {
+  status: number;
+  /** The status line and the headers, each with its line break. */
+  head: string;
+  rawHeaders: string[];
+  body: Buffer;
 }
 
 /** A folder that is watched, with the patterns that are looked at when something in it changes. */
@@ -62,6 +75,7 @@ export class Iis {
   readonly #options: IisOptions;
   readonly #config: WebConfig;
   readonly #server: Server;
+  readonly #sockets = new Set<Duplex>();
   readonly #workers = new Set<Worker>();
   readonly #watched: WatchedFolder[] = [];
   readonly #watch: NodeJS.Timeout;
@@ -74,6 +88,10 @@ export class Iis {
     this.#config = parseWebConfig(readFileSync(join(options.root, 'web.config'), 'utf8'));
     this.#server = createServer((request, response) => void this.#answer(request, response));
     this.#server.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket, head));
+    this.#server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
     this.#watchFiles();
     this.#watch = setInterval(() => this.#scan(), 50);
   }
@@ -99,7 +117,7 @@ export class Iis {
     const exits = [...this.#workers].map(({ child }) => child.exitCode ?? once(child, 'exit'));
     for (const worker of this.#workers) worker.child.kill('SIGKILL');
     await Promise.all(exits);
-    this.#server.closeAllConnections();
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   // --- IIS: which handler, and its own answers ---
@@ -135,6 +153,8 @@ export class Iis {
       response.writeHead(200, { 'Content-Type': 'text/html' });
       return void response.end('<title>Node Inspector</title>');
     }
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
     const worker = this.#admit(route.script);
     if (!worker) return answerError(response, 503);
     response.once('close', () => this.#release(worker));
@@ -144,20 +164,13 @@ export class Iis {
       response.writeHead(200, { 'Content-Type': 'text/html' });
       return void response.end(`iisnode encountered an error when processing the request. ${this.#lastLog()}`);
     }
-    const forwarded = this.#forward(request, worker);
-    forwarded.once('response', (answer) => this.#passOn(answer, response));
-    forwarded.on('error', () => answerError(response, 500));
-    request.pipe(forwarded);
-  }
-
-  #passOn(answer: IncomingMessage, response: ServerResponse): void {
-    const status = answer.statusCode ?? 500;
-    if (status >= 400 && this.#config.replaceErrors) {
-      answer.resume();
-      return answerError(response, status);
-    }
-    response.writeHead(status, answer.rawHeaders);
-    answer.pipe(response);
+    const pipe = this.#takePipe(worker);
+    const answer = await exchange(pipe, request, Buffer.concat(chunks)).catch(() => undefined);
+    if (!answer) return answerError(response, 500);
+    this.#giveBack(worker, pipe, answer);
+    if (answer.status >= 400 && this.#config.replaceErrors) return answerError(response, answer.status);
+    response.writeHead(answer.status, answer.rawHeaders);
+    response.end(answer.body);
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
@@ -171,34 +184,51 @@ export class Iis {
     if (!worker) return void socket.end(rawError(503));
     socket.once('close', () => this.#release(worker));
     if (!(await worker.ready)) return void socket.end(rawError(500));
-    const forwarded = this.#forward(request, worker);
-    forwarded.on('error', () => socket.destroy());
-    forwarded.once('upgrade', (answer: IncomingMessage, upstream: Socket, first: Buffer) => {
-      socket.write(`HTTP/1.1 101 Switching Protocols\r\n${headerLines(answer)}\r\n`);
-      socket.write(first);
-      upstream.on('error', () => socket.destroy());
-      upstream.write(head);
-      socket.pipe(upstream).pipe(socket);
-      socket.on('close', () => upstream.destroy());
-      upstream.on('close', () => socket.destroy());
+    const pipe = this.#takePipe(worker);
+    const answer = await exchange(pipe, request).catch(() => undefined);
+    if (!answer) return void socket.end(rawError(500));
+    if (answer.status === 101) return this.#tunnel(answer, pipe, socket, head, worker);
+    this.#giveBack(worker, pipe, answer);
+    if (answer.status >= 400 && this.#config.replaceErrors) return void socket.end(rawError(answer.status));
+    socket.write(answer.head);
+    socket.end(answer.body);
+  }
+
+  /**
+   * cprotocolbridge.cpp: bytes go both ways, and the end of neither side reaches the other. A client
+   * that is gone is noticed when something is written to it, and counted off a second time.
+   */
+  #tunnel({ head, body }: Answer, pipe: Socket, client: Duplex, first: Buffer, worker: Worker): void {
+    client.write(head);
+    client.write(body);
+    if (first.length > 0) pipe.write(first);
+    client.on('data', (chunk) => pipe.write(chunk));
+    pipe.on('data', (chunk) => (client.destroyed ? pipe.destroy() : client.write(chunk)));
+    client.once('close', () => {
+      if (!pipe.destroyed) this.#release(worker);
     });
-    forwarded.once('response', (answer) => {
-      const status = answer.statusCode ?? 500;
-      if (this.#config.replaceErrors && status >= 400) return void socket.end(rawError(status));
-      socket.write(`HTTP/1.1 ${status} ${answer.statusMessage}\r\n${headerLines(answer)}\r\n`);
-      answer.pipe(socket);
-    });
-    forwarded.end();
   }
 
   // --- iisnode: one process, its pipe, its limit, its end ---
 
-  #forward(request: IncomingMessage, worker: Worker): ClientRequest {
-    const { method = 'GET', url: path = '', headers } = request;
-    return httpRequest({ socketPath: worker.pipe, method, path, headers, agent: false });
+  /** cconnectionpool.cpp: the newest pipe that is young enough, whether or not Node has closed it. */
+  #takePipe(worker: Worker): Socket {
+    const { maxNamedPipePooledConnectionAge } = this.#config.iisnode;
+    for (let kept = worker.pool.pop(); kept; kept = worker.pool.pop()) {
+      if (performance.now() - kept.since < maxNamedPipePooledConnectionAge) return kept.socket;
+      kept.socket.destroy();
+    }
+    return connect(worker.pipe).on('error', () => {}); // Told by exchange().
+  }
+
+  /** chttpprotocol.cpp: a pipe is kept unless the Connection header ends in `close`. */
+  #giveBack(worker: Worker, socket: Socket, { head }: Answer): void {
+    if (/^connection: .*close\r$/im.test(head)) socket.destroy();
+    else worker.pool.push({ socket, since: performance.now() });
   }
 
   #admit(script: string): Worker | undefined {
+    if (this.#current?.stale) this.#retire(this.#current);
     const worker = (this.#current ??= this.#start(script));
     if (worker.active >= this.#config.iisnode.maxConcurrentRequestsPerProcess) return undefined;
     worker.active += 1;
@@ -207,7 +237,8 @@ export class Iis {
 
   #release(worker: Worker): void {
     worker.active -= 1;
-    if (worker.retired && worker.active === 0) worker.child.kill('SIGKILL');
+    // A reader that was counted off twice lets the process seem idle before it is.
+    if (worker.retired && worker.active <= 0) worker.child.kill('SIGKILL');
   }
 
   #start(script: string): Worker {
@@ -219,7 +250,7 @@ export class Iis {
       env: { ...process.env, ...env, PORT: pipe, IISNODE_VERSION: '0.2.26' },
     });
     this.started += 1;
-    const worker: Worker = { child, pipe, ready: listens(pipe, child), active: 0, retired: false };
+    const worker: Worker = { child, pipe, ready: listens(pipe, child), active: 0, retired: false, stale: false, pool: [] };
     this.#workers.add(worker);
     child.once('exit', () => {
       this.#workers.delete(worker);
@@ -229,14 +260,19 @@ export class Iis {
   }
 
   /** New requests go to a new process; the old one is killed when it is idle or the time is up. */
-  #recycle(): void {
-    const worker = this.#current;
-    if (!worker) return;
+  #retire(worker: Worker): void {
     this.#current = undefined;
     worker.retired = true;
     const { gracefulShutdownTimeout } = this.#config.iisnode;
-    if (worker.active === 0) worker.child.kill('SIGKILL');
+    if (worker.active <= 0) worker.child.kill('SIGKILL');
     setTimeout(() => worker.child.kill('SIGKILL'), gracefulShutdownTimeout / (this.#options.timeScale ?? 1)).unref();
+  }
+
+  /** As IIS does with its pool: all ends, connections included, and the next request starts anew. */
+  recycle(): void {
+    for (const { child } of this.#workers) child.kill('SIGKILL');
+    for (const socket of this.#sockets) socket.destroy();
+    this.#current = undefined;
   }
 
   #lastLog(): string {
@@ -267,7 +303,8 @@ export class Iis {
         const now = state(watched.folder, watched.pattern);
         if (now === watched.state) continue;
         watched.state = now;
-        this.#recycle();
+        // Lazily (cnodeapplicationmanager.cpp): a change alone ends and starts nothing.
+        if (this.#current) this.#current.stale = true;
       }
     }
   }
@@ -298,10 +335,42 @@ async function listens(pipe: string, child: ChildProcess): Promise<boolean> {
   return false;
 }
 
-function headerLines({ rawHeaders }: IncomingMessage): string {
-  let lines = '';
-  for (let i = 0; i < rawHeaders.length; i += 2) lines += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`;
-  return lines;
+/** Writes a request into a pipe as iisnode does, and reads the answer. Throws if there is none. */
+function exchange(pipe: Socket, request: IncomingMessage, body = Buffer.alloc(0)): Promise<Answer> {
+  const { method, rawHeaders } = request;
+  // The path is decoded (cprotocolbridge.cpp); the query is as it came.
+  const target = (request.url ?? '').replace(/^[^?]*/, decodeURI);
+  let text = `${method} ${target} HTTP/1.1\r\n`;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const [name = '', value = ''] = rawHeaders.slice(i, i + 2);
+    // Any Connection header but this one is replaced (cprotocolbridge.cpp).
+    const kept = !/^connection$/i.test(name) || /^upgrade$/i.test(value);
+    text += `${name}: ${kept ? value : 'keep-alive'}\r\n`;
+  }
+  return new Promise((resolve, reject) => {
+    let bytes = Buffer.alloc(0);
+    // Node's own answer to what is no HTTP has no length: the end of the pipe is its end.
+    const end = (): void => {
+      if (bytes.length === 0) reject(new Error('The pipe was closed.'));
+      else read(Buffer.alloc(0), true);
+    };
+    const read = (chunk: Buffer, ended = false): void => {
+      bytes = Buffer.concat([bytes, chunk]);
+      const at = bytes.indexOf('\r\n\r\n') + 4;
+      const head = bytes.toString('latin1', 0, at);
+      const status = Number(head.slice(9, 12));
+      const bodiless = method === 'HEAD' || status === 304 || status === 101;
+      const length = bodiless ? 0 : Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? NaN);
+      if (at < 4 || !(ended || bytes.length >= at + length)) return;
+      pipe.off('data', onData).off('close', end);
+      const rawHeaders = [...head.matchAll(/^([^:\r\n]+): (.*)\r$/gm)].flatMap(([, name = '', value = '']) => [name, value]);
+      resolve({ status, head, rawHeaders, body: bytes.subarray(at) });
+    };
+    const onData = (chunk: Buffer): void => read(chunk);
+    pipe.on('data', onData).once('close', end);
+    if (pipe.destroyed) end();
+    pipe.write(Buffer.concat([Buffer.from(`${text}\r\n`), body]));
+  });
 }
 
 const errorPage = (status: number, why = ''): string =>

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { installNode, type Binaries } from '../support/binaries.js';
 import { ROOT } from '../support/program.js';
-import { Wine, windowsPath, type Ended } from '../support/wine.js';
+import { Wine, windowsPath, type Ended } from './wine.js';
 
 /**
  * What appcmd.exe and icacls.exe do here: node.exe under their names is made to run this first. It
@@ -32,7 +32,7 @@ const UNLOCKS = ['handlers', 'webSocket'].map((section) => [
   'appcmd.exe', 'unlock', 'config', 'Default Web Site/dante', SECTION + section, '-commitpath:apphost',
 ]);
 
-describe('setup.bat, in the cmd.exe of Wine', () => {
+describe('setup.bat, in the cmd.exe of Wine', { timeout: 600_000 }, () => {
   let binaries: Binaries;
   let wine: Wine;
   let calls: string;

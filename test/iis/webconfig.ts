@@ -9,6 +9,7 @@ export interface WebConfig {
   iisnode: {
     maxConcurrentRequestsPerProcess: number;
     gracefulShutdownTimeout: number;
+    maxNamedPipePooledConnectionAge: number;
     watchedFiles: string;
     debuggingEnabled: boolean;
     devErrorsEnabled: boolean;
@@ -48,6 +49,7 @@ export function parseWebConfig(text: string): WebConfig {
     iisnode: {
       maxConcurrentRequestsPerProcess: 1024,
       gracefulShutdownTimeout: 60_000,
+      maxNamedPipePooledConnectionAge: 30_000,
       watchedFiles: '*.js;iisnode.yml',
       debuggingEnabled: true,
       devErrorsEnabled: true,
@@ -78,15 +80,11 @@ export function parseWebConfig(text: string): WebConfig {
     }
     if (name === 'httpErrors') config.replaceErrors = attributes['existingResponse'] !== 'PassThrough';
     if (name === 'iisnode') {
-      const { iisnode } = config;
-      const flag = (key: 'debuggingEnabled' | 'devErrorsEnabled'): boolean => (attributes[key] ?? 'true') === 'true';
-      config.iisnode = {
-        maxConcurrentRequestsPerProcess: Number(attributes['maxConcurrentRequestsPerProcess'] ?? iisnode.maxConcurrentRequestsPerProcess),
-        gracefulShutdownTimeout: Number(attributes['gracefulShutdownTimeout'] ?? iisnode.gracefulShutdownTimeout),
-        watchedFiles: attributes['watchedFiles'] ?? iisnode.watchedFiles,
-        debuggingEnabled: flag('debuggingEnabled'),
-        devErrorsEnabled: flag('devErrorsEnabled'),
-      };
+      for (const [key, value] of Object.entries(config.iisnode)) {
+        const text = attributes[key];
+        const typed = typeof value === 'number' ? Number(text) : typeof value === 'boolean' ? text === 'true' : text;
+        if (text !== undefined) Object.assign(config.iisnode, { [key]: typed });
+      }
     }
     return '';
   });

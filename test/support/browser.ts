@@ -61,7 +61,8 @@ export class Browser {
     socket.on('message', ({ data }) => this.#receive(JSON.parse(String(data))));
   }
 
-  static async launch(): Promise<Browser> {
+  /** Starts it with these variables on top of the environment. */
+  static async launch(env: Record<string, string> = {}): Promise<Browser> {
     const program = findBrowser();
     if (!program) throw new Error('No browser was found; CHROME_PATH can name one.');
     const profile = mkdtempSync(join(tmpdir(), 'dante-browser-'));
@@ -81,7 +82,7 @@ export class Browser {
         '--disable-dev-shm-usage',
         'about:blank',
       ],
-      { stdio: ['ignore', 'ignore', 'pipe'] },
+      { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...env } },
     );
     let log = '';
     child.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()));

@@ -21,6 +21,9 @@ export interface RunOptions extends SpawnOptions {
   script?: string;
 }
 
+const children = new Set<ChildProcess>();
+process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
+
 /** Runs a script of the project with these variables on top of the environment. */
 export function runProgram(env: Record<string, string>, options: RunOptions = {}): Program {
   const { node = [process.execPath], root = ROOT, script = 'dist/server.js', ...rest } = options;
@@ -30,12 +33,16 @@ export function runProgram(env: Record<string, string>, options: RunOptions = {}
     ...rest,
     env: { ...process.env, ...env },
   });
+  children.add(child);
   const output = { stdout: '', stderr: '' };
   child.stdout?.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
   child.stderr?.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
   const exited = new Promise<number | NodeJS.Signals>((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code, signal) => resolve(code ?? signal ?? 'SIGKILL'));
+    child.on('close', (code, signal) => {
+      children.delete(child);
+      resolve(code ?? signal ?? 'SIGKILL');
+    });
   });
   return { child, output, exited };
 }

@@ -1,12 +1,18 @@
-import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
-/** Where a server of the tests listens: a port of this machine, or the path of a pipe or socket. */
-export type Place = number | string;
+/** Where a server listens: a port of this machine, the path of a pipe or socket, or a URL's host. */
+export type Place = number | string | URL;
 
 export function connectTo(place: Place): Socket {
-  const options: NetConnectOpts =
-    typeof place === 'string' ? { path: place } : { port: place, host: '127.0.0.1' };
-  return connect(options);
+  if (typeof place === 'number') return connect({ port: place, host: '127.0.0.1' });
+  if (typeof place === 'string') return connect({ path: place });
+  const { protocol, port } = place;
+  // An IPv6 address stands in brackets in a URL, and without them elsewhere.
+  const host = place.hostname.replace(/^\[|\]$/g, '');
+  const secure = protocol === 'https:';
+  const socket = connect({ host, port: Number(port || (secure ? 443 : 80)), autoSelectFamily: true });
+  return secure ? connectTls({ socket, servername: isIP(host) ? '' : host, host }) : socket;
 }
 
 export interface RawAnswer {
@@ -16,29 +22,49 @@ export interface RawAnswer {
 }
 
 /**
- * Sends these very bytes and resolves with the answer once both sides have closed. With
- * `readLate` it reads nothing before all is sent, so that a reset takes the answer with it.
+ * Sends these very bytes and resolves with the answer: once both sides have closed or, with
+ * `whole`, once it is there, for where a host keeps the connection. With `readLate` it reads nothing
+ * before all is sent, so that a reset takes the answer with it.
  */
 export function exchange(
   place: Place,
   bytes: string | Buffer,
-  { readLate = false } = {},
+  { readLate = false, whole = false, timeoutMs = 10_000 } = {},
 ): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     const socket = connectTo(place);
-    socket.setTimeout(10_000, () => socket.destroy(new Error('The server left the socket open.')));
+    const answer = (): RawAnswer => parseAnswer(Buffer.concat(chunks).toString('utf8'));
+    const missing = whole ? 'There was no whole answer' : 'The server left the socket open';
+    const timer = setTimeout(() => socket.destroy(new Error(`${missing} within ${timeoutMs} ms.`)), timeoutMs);
     socket.on('error', reject);
-    const read = (): unknown => socket.on('data', (chunk) => chunks.push(chunk));
+    const read = (): unknown =>
+      socket.on('data', (chunk) => {
+        chunks.push(chunk);
+        const isHttp = Buffer.concat(chunks).subarray(0, 5).equals(Buffer.from('HTTP/'));
+        if (whole && (!isHttp || isWhole(answer(), /^HEAD /.test(String(bytes))))) socket.destroy();
+      });
     // Not at the end already: a reset behind the answer may take it away from slower readers.
-    socket.on('close', () => resolve(parseAnswer(Buffer.concat(chunks).toString('utf8'))));
+    socket.on('close', () => {
+      clearTimeout(timer);
+      if (chunks.length === 0) reject(new Error('The connection was closed without an answer.'));
+      else resolve(answer());
+    });
     if (!readLate) read();
     socket.write(bytes, () => readLate && read());
   });
 }
 
+function isWhole({ status, headers, body }: RawAnswer, toHead: boolean): boolean {
+  if (status === 0) return false;
+  if (toHead || status === 101 || status === 304) return true;
+  if (headers['transfer-encoding'] === 'chunked') return body.endsWith('0\r\n\r\n');
+  return Buffer.byteLength(body) >= Number(headers['content-length']);
+}
+
 function parseAnswer(text: string): RawAnswer {
   const end = text.indexOf('\r\n\r\n');
+  if (end < 0) return { status: 0, headers: {}, body: '' };
   const [statusLine = '', ...lines] = text.slice(0, end).split('\r\n');
   const headers = Object.fromEntries(
     lines.map((line) => {

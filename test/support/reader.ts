@@ -9,8 +9,10 @@ export interface Ending {
 /** A plain client that knows only text messages. */
 export interface Reader {
   socket: WebSocket.Socket;
-  stanzas: string[];
-  /** Resolves with the handshake. */
+  messages: string[];
+  /** When each message came, in milliseconds on the monotonic clock. */
+  times: number[];
+  /** Resolves with the handshake, or with the end where there was none. */
   opened: Promise<void>;
   closed: Promise<Ending>;
 }
@@ -18,14 +20,18 @@ export interface Reader {
 /** Opens a stream and collects what it tells. */
 export function openReader(url: string, headers: Record<string, string> = {}): Reader {
   const socket = new WebSocket.Client(url, [], { headers });
-  const stanzas: string[] = [];
-  socket.on('message', ({ data }) => stanzas.push(String(data)));
-  return {
-    socket,
-    stanzas,
-    opened: new Promise((resolve) => socket.on('open', () => resolve())),
-    closed: new Promise((resolve) => {
-      socket.on('close', ({ code, reason }) => resolve({ code, reason }));
-    }),
-  };
+  const messages: string[] = [];
+  const times: number[] = [];
+  socket.on('message', ({ data }) => {
+    messages.push(String(data));
+    times.push(performance.now());
+  });
+  const closed = new Promise<Ending>((resolve) => {
+    socket.on('close', ({ code, reason }) => resolve({ code, reason }));
+  });
+  const opened = Promise.race([
+    new Promise<void>((resolve) => socket.on('open', () => resolve())),
+    closed.then(() => {}),
+  ]);
+  return { socket, messages, times, opened, closed };
 }

@@ -1,54 +1,25 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import WebSocket from 'faye-websocket';
+import type { Reading, Socket, State } from '../../public/reading.js';
 import { ROOT } from './program.js';
 
-/** As public/reading.js has it. */
-export interface ReadingSocket {
-  onopen: (() => void) | null;
-  onmessage: ((event: { data: string }) => void) | null;
-  onclose: ((event: { code: number }) => void) | null;
-  close(): void;
-}
-
-export type State =
-  | { name: 'connecting' | 'reading' | 'paused' | 'ended' | 'refused' }
-  | { name: 'waiting'; seconds: number };
-
-export interface Means {
-  total: number;
-  connect(from: number): ReadingSocket;
-  probe(): Promise<number>;
-  onStanza(stanza: string): void;
-  onState(state: State): void;
-  now?(): number;
-  random?(): number;
-  setTimer?(callback: () => void, delayMs: number): number;
-  clearTimer?(timer: number | undefined): void;
-}
-
-export interface Reading {
-  readonly heard: number;
-  readonly state: State;
-  resume(): void;
-  pause(): void;
-  restart(): void;
-  hurry(): void;
-}
+export type { Reading, Socket, State };
 
 /** The page's own logic, loaded as a browser does: a module, whatever package.json says. */
-export async function loadReading(): Promise<new (means: Means) => Reading> {
+export async function loadReading(): Promise<typeof Reading> {
   const source = readFileSync(join(ROOT, 'public', 'reading.js'), 'utf8');
   const module = await import(`data:text/javascript,${encodeURIComponent(source)}`);
   return module.Reading;
 }
 
 /** A real WebSocket with the handlers of a browser's. */
-export function connectReal(url: string): ReadingSocket {
+export function connectReal(url: string): Socket {
   const client = new WebSocket.Client(url);
-  const socket: ReadingSocket = { onopen: null, onmessage: null, onclose: null, close: () => client.close() };
-  client.on('open', () => socket.onopen?.());
-  client.on('message', ({ data }) => socket.onmessage?.({ data: String(data) }));
-  client.on('close', ({ code }) => socket.onclose?.({ code }));
+  const socket: Socket = { onopen: null, onmessage: null, onclose: null, close: () => client.close() };
+  client.on('open', () => socket.onopen?.(new Event('open')));
+  client.on('message', ({ data }) => socket.onmessage?.(new MessageEvent('message', { data: String(data) })));
+  // As Node has no CloseEvent before 23; the code is all that is read.
+  client.on('close', ({ code }) => socket.onclose?.({ code } as CloseEvent));
   return socket;
 }

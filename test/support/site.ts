@@ -1,11 +1,17 @@
-import { chmodSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { ROOT } from './program.js';
 
-/** A copy of the project as a production install has it, in a folder of its own, gone after the test. */
-export function copySite(t: Pick<TestContext, 'after'>): string {
+/** What the tests tell, so that they hold whatever the project itself tells. */
+export const MESSAGES = Array.from({ length: 46 }, (_, i) => `Message ${i + 1}: dürr, € 𐍈\nits second line\nits third`);
+
+/**
+ * A copy of the project as a production install has it, in a folder of its own, gone after the test.
+ * It tells the messages that are given, and its page knows how many they are.
+ */
+export function copySite(t: Pick<TestContext, 'after'>, messages = MESSAGES): string {
   const folder = mkdtempSync(join(tmpdir(), 'dante-'));
   t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
   chmodSync(folder, 0o755);
@@ -13,5 +19,14 @@ export function copySite(t: Pick<TestContext, 'after'>): string {
     const filter = (path: string): boolean => !/node_modules.(typescript|@types|\.bin)/.test(path);
     cpSync(join(ROOT, part), join(folder, part), { recursive: true, filter });
   }
+  writeFileSync(join(folder, 'dist', 'canto1.js'), `exports.canto1 = ${JSON.stringify(messages)};\n`);
+  const page = join(folder, 'public', 'index.html');
+  writeFileSync(page, readFileSync(page, 'utf8').replace(/\bmax="\d+"/, `max="${messages.length}"`));
   return folder;
 }
+
+let shared: string | undefined;
+
+/** Such a copy for all tests of a file, which change nothing in it. */
+export const sharedSite = (): string =>
+  (shared ??= copySite({ after: (remove: () => void) => void process.on('exit', remove) }));

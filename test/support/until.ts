@@ -18,3 +18,12 @@ export async function until<T>(
     await sleep(10);
   }
 }
+
+/** Resolves as `promise` does. Throws an Error that names what was waited for after `timeoutMs`. */
+export async function within<T>(promise: Promise<T>, what: string, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`Waited ${timeoutMs} ms in vain for ${what}.`)), timeoutMs);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
