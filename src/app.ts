@@ -1,38 +1,32 @@
-import { createServer, ServerResponse } from 'node:http';
-import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { createServer, ServerResponse, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import WebSocket from 'faye-websocket';
-import { loadAssets, sendAsset } from './assets.js';
-import { Recital } from './recital.js';
+import { loadAssets } from './assets.js';
+import { createRecital } from './recital.js';
 import type { Settings } from './settings.js';
 
 /** An answer other than a file; the message is one plain sentence. */
-type Answer = [status: number, message: string, headers?: OutgoingHttpHeaders];
+type Answer = [status: number, message: string, headers?: Record<string, string>];
 
 /** Everything up to and including the script that IIS maps; IIS compares without regard to case. */
 const MOUNT = /^.*\/server-faye\.js(?=\/|$)/i;
-const STREAM = '/ws';
 /** Base64 of 16 bytes (RFC 6455 section 4.1). */
 const KEY = /^[A-Za-z0-9+/]{22}==$/;
 /** A client has nothing to say: a longer message, in bytes, closes with 1009. */
-const OPTIONS = { maxLength: 1024 };
+const OPTIONS: WebSocket.Options = { maxLength: 1024 };
 /** How long a client may take to read a refusal and close its side, in milliseconds. */
 const LINGER_MS = 2000;
 
-const NOT_FOUND: Answer = [
-  404,
-  'There is nothing here: the page is at /, or at server-faye.js under IIS, the stream below it at ws.',
-];
-const UPGRADE_REQUIRED: Answer = [
-  426,
-  'This is a WebSocket stream: open it with a WebSocket client, version 13.',
-  // Upgrade by RFC 9110 section 15.5.22, the version by RFC 6455 section 4.4. `close` stands last:
-  // iisnode looks at the end alone, and else writes into the closing pipe (chttpprotocol.cpp).
-  { Upgrade: 'websocket', Connection: 'Upgrade, close', 'Sec-WebSocket-Version': '13' },
-];
-const GOODBYE = 'The server is shutting down: come back shortly.';
-const SHUTTING_DOWN: Answer = [503, GOODBYE, { Connection: 'close' }];
+const WHERE = 'the page is at /, or at server-faye.js under IIS, the stream below it at ws';
+const NOT_FOUND: Answer = [404, `There is nothing here: ${WHERE}.`];
+// Upgrade by RFC 9110 section 15.5.22, the version by RFC 6455 section 4.4. `close` stands last:
+// iisnode looks at the end alone, and else writes into the closing pipe (chttpprotocol.cpp).
+const VERSION = { 'Sec-WebSocket-Version': '13' };
+const UPGRADE = { Upgrade: 'websocket', Connection: 'Upgrade, close', ...VERSION };
+const HOW = 'open it with a WebSocket client, version 13';
+const UPGRADE_REQUIRED: Answer = [426, `This is a WebSocket stream: ${HOW}.`, UPGRADE];
+const UNAVAILABLE: Answer = [503, 'Shutting down: come back shortly.', { Connection: 'close' }];
 
 /**
  * Makes a server that is yet to listen, and the means to close it.
@@ -40,7 +34,7 @@ const SHUTTING_DOWN: Answer = [503, GOODBYE, { Connection: 'close' }];
  */
 export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigins }: Settings) {
   const assets = loadAssets(join(__dirname, '..', 'public'));
-  const recital = new Recital(stanzas, intervalMs);
+  const recital = createRecital(stanzas, intervalMs);
   const server = createServer(answerRequest);
   let closing = false;
 
@@ -48,12 +42,12 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
     const { method } = request;
     const { path } = parseTarget(request);
     const asset = assets.get(path === '/' ? 'index.html' : path.slice(1));
-    if (closing) send(response, SHUTTING_DOWN);
+    if (closing) send(response, UNAVAILABLE);
     else if (method !== 'GET' && method !== 'HEAD') {
       const message = `${method} is not allowed here, only GET and HEAD are.`;
       send(response, [405, message, { Allow: 'GET, HEAD' }]);
-    } else if (path === STREAM) send(response, UPGRADE_REQUIRED);
-    else if (asset) sendAsset(asset, request, response);
+    } else if (path === '/ws') send(response, UPGRADE_REQUIRED);
+    else if (asset) asset(request, response);
     else send(response, NOT_FOUND);
   }
 
@@ -65,7 +59,7 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
     // h2c and the like, or a body, whose bytes some Nodes hand over as frames and some do not:
     // a server may ignore an upgrade (RFC 9110 section 7.8).
     const hasBody = Number(headers['content-length']) > 0 || headers['transfer-encoding'];
-    if (hasBody || !WebSocket.isWebSocket(request)) {
+    if (closing || hasBody || !WebSocket.isWebSocket(request)) {
       return answerRequest(request, responseTo(request, socket));
     }
     const { path, from } = parseTarget(request);
@@ -80,29 +74,23 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
   });
 
   function refuse({ headers }: IncomingMessage, path: string, from: string): Answer | undefined {
-    const { host = '', origin } = headers;
-    if (closing) return SHUTTING_DOWN;
-    if (path !== STREAM) return NOT_FOUND;
-    if (headers['sec-websocket-version'] !== '13' || !KEY.test(headers['sec-websocket-key'] ?? '')) {
-      return UPGRADE_REQUIRED;
-    }
+    const { host = '', origin, 'sec-websocket-key': key = '' } = headers;
+    if (path !== '/ws') return NOT_FOUND;
+    if (headers['sec-websocket-version'] !== '13' || !KEY.test(key)) return UPGRADE_REQUIRED;
     if (!/^\d+$/.test(from) || Number(from) > recital.maxFrom) {
       const value = JSON.stringify(from);
       return [400, `from is ${value}, but takes a whole number from 0 to ${recital.maxFrom}.`];
     }
-    const own = [`http://${host.toLowerCase()}`, `https://${host.toLowerCase()}`];
-    if (origin !== undefined && !own.includes(origin) && !allowedOrigins.has(origin)) {
-      return [403, `Pages of ${origin} may not open this stream: ALLOWED_ORIGINS does not name it.`];
-    }
-    return undefined;
+    const own = [undefined, `http://${host.toLowerCase()}`, `https://${host.toLowerCase()}`];
+    if (own.includes(origin) || allowedOrigins.has(origin ?? '')) return undefined;
+    return [403, `Pages of ${origin} may not open this stream: ALLOWED_ORIGINS does not name it.`];
   }
 
   /** Stops listening and closes every reader with 4001; who still asks anything is told 503. */
   function close(): void {
     closing = true;
     server.close();
-    // Node 18 leaves these open, and a browser would go on asking over them.
-    server.closeIdleConnections();
+    server.closeIdleConnections(); // Which Node 18 leaves open: a browser would go on asking there.
     recital.close(4001, 'server is shutting down');
   }
 
@@ -113,7 +101,8 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
 function parseTarget({ url = '' }: IncomingMessage): { path: string; from: string } {
   // RFC 9112 section 3.2.2: a server must take a whole URL as well, as proxies send it.
   const [, path = '', query] = /^(?:https?:\/\/[^/?]*)?([^?]*)\??(.*)$/i.exec(url) ?? [];
-  return { path: path.replace(MOUNT, '') || '/', from: new URLSearchParams(query).get('from') ?? '0' };
+  const from = new URLSearchParams(query).get('from') ?? '0';
+  return { path: path.replace(MOUNT, '') || '/', from };
 }
 
 /** A response on the socket of an upgrade, which `node:http` has let go; closes it afterwards. */
@@ -121,22 +110,17 @@ function responseTo(request: IncomingMessage, socket: Socket): ServerResponse {
   const response = new ServerResponse(request);
   response.assignSocket(socket);
   response.shouldKeepAlive = false;
-  response.on('finish', () => {
+  return response.on('finish', () => {
     // What the client still sends is read, or closing would reset the answer away from it.
     socket.resume().end();
     const limit = setTimeout(() => socket.destroy(), LINGER_MS);
     socket.on('close', () => clearTimeout(limit));
   });
-  return response;
 }
 
 function send(response: ServerResponse, [status, message, headers]: Answer): void {
+  const text = { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' };
   const body = `${message}\n`;
-  response.writeHead(status, {
-    'Content-Type': 'text/plain; charset=utf-8',
-    'Content-Length': Buffer.byteLength(body),
-    'X-Content-Type-Options': 'nosniff',
-    ...headers,
-  });
+  response.writeHead(status, { ...text, 'Content-Length': Buffer.byteLength(body), ...headers });
   response.end(body);
 }

@@ -6,63 +6,60 @@ type Listener = () => void;
  * Each listener is due one interval after it joined, and every interval after that, counted on the
  * monotonic clock: a late timer delays one call and never the ones behind it. All have the same
  * interval, so that order of insertion is order of due time: who has been due goes to the end.
+ *
+ * @param intervalMs from one beat to the next, in milliseconds
  */
-export class Metronome {
-  readonly #intervalMs: number;
+export function createMetronome(intervalMs: number) {
   /** When each listener is next due, in milliseconds on the monotonic clock. */
-  readonly #due = new Map<Listener, number>();
-  #lastDue = 0;
+  const queue = new Map<Listener, number>();
   /** Whom the timer is to call, each as often as it has been due. */
-  readonly #overdue: Listener[] = [];
-  #timer: NodeJS.Timeout | undefined;
-
-  /** @param intervalMs from one beat to the next, in milliseconds */
-  constructor(intervalMs: number) {
-    this.#intervalMs = intervalMs;
-  }
+  const overdue: Listener[] = [];
+  let lastDue = 0;
+  let timer: NodeJS.Timeout | undefined;
 
   /** Calls `listener` every interval from now on, the first time one interval from now. */
-  join(listener: Listener): void {
+  function join(listener: Listener): void {
     const now = performance.now();
     // Who is due by now goes to the end first, or would stay behind the newcomer for good.
-    this.#advance(now);
-    const due = now + this.#intervalMs;
+    advance(now);
+    const due = now + intervalMs;
     // Up to 10 ms early (a tenth of a short interval), it shares the beat of the last one.
-    if (due - this.#lastDue >= Math.min(10, this.#intervalMs / 10)) this.#lastDue = due;
-    this.#due.set(listener, this.#lastDue);
-    this.#arm();
+    if (due - lastDue >= Math.min(10, intervalMs / 10)) lastDue = due;
+    queue.set(listener, lastDue);
+    arm();
   }
 
   /** Calls `listener` no more. One that never joined is no error. */
-  leave(listener: Listener): void {
-    this.#due.delete(listener);
-    if (this.#due.size > 0) return;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#overdue.length = 0;
+  function leave(listener: Listener): void {
+    queue.delete(listener);
+    if (queue.size > 0) return;
+    clearTimeout(timer);
+    timer = undefined;
   }
 
-  #advance(now: number): void {
+  function advance(now: number): void {
     // Comes to those that it has moved as well: they may be due more than once.
-    for (const [listener, due] of this.#due) {
+    for (const [listener, due] of queue) {
       if (due > now) return;
-      this.#overdue.push(listener);
-      this.#lastDue = due + this.#intervalMs;
-      this.#due.delete(listener);
-      this.#due.set(listener, this.#lastDue);
+      overdue.push(listener);
+      lastDue = due + intervalMs;
+      queue.delete(listener);
+      queue.set(listener, lastDue);
     }
   }
 
-  #arm(): void {
-    const [next] = this.#due.values();
-    if (this.#timer || next === undefined) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.#advance(performance.now());
+  function arm(): void {
+    const [next] = queue.values();
+    if (timer || next === undefined) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      advance(performance.now());
       // Who is made to leave by another is not called.
-      for (const listener of this.#overdue) if (this.#due.has(listener)) listener();
-      this.#overdue.length = 0;
-      this.#arm();
+      for (const listener of overdue) if (queue.has(listener)) listener();
+      overdue.length = 0;
+      arm();
     }, Math.max(0, Math.ceil(next - performance.now())));
   }
+
+  return { join, leave };
 }

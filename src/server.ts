@@ -9,7 +9,7 @@ import { readSettings, SettingError, type Settings } from './settings.js';
 
 /** How long readers may take to answer the close when the server shuts down, in milliseconds. */
 const SHUTDOWN_MS = 3000;
-/** Signals within so many milliseconds are one press of Ctrl+C: npm and a shell pass it on as well. */
+/** Signals within so many milliseconds are one press of Ctrl+C, which npm passes on as well. */
 const ONE_PRESS_MS = 500;
 
 // Loading this file starts the server: iisnode requires it, so it is not the main module there.
@@ -21,29 +21,26 @@ try {
 }
 
 function start(settings: Settings): void {
-  const { listen } = settings;
   const { server, close } = createApp(canto1, settings);
   if (process.env['IISNODE_VERSION']) hostInIisnode(server);
 
   server.on('error', (error) => {
     // Once it listens, an error is that of one connection that could not be accepted.
     if (server.listening) console.error(`A connection was refused: ${error.message}.`);
-    else fail(explain(error, listen));
+    else fail(`Cannot listen on ${explain(error, settings.listen)}.`);
   });
-  server.listen(listen, () => {
-    console.log(`Dante reads at ${formatAddress(server.address(), listen)}`);
+  server.listen(settings.listen, () => {
+    console.log(`Dante reads at ${formatAddress(server.address(), settings.listen)}`);
   });
 
-  let signalledAt = 0;
+  let signalledAt: number | undefined;
   const shutDown = (): void => {
-    if (signalledAt && performance.now() - signalledAt > ONE_PRESS_MS) process.exit(1);
-    if (signalledAt) return;
-    signalledAt = performance.now();
+    signalledAt ??= performance.now();
+    if (performance.now() - signalledAt > ONE_PRESS_MS) process.exit(1);
     close();
     setTimeout(() => process.exit(0), SHUTDOWN_MS).unref();
   };
-  process.on('SIGINT', shutDown);
-  process.on('SIGTERM', shutDown);
+  process.on('SIGINT', shutDown).on('SIGTERM', shutDown);
 }
 
 function fail(message: string): void {
@@ -51,16 +48,14 @@ function fail(message: string): void {
   process.exitCode = 1;
 }
 
-/** Why the server cannot listen, and what to do about it. */
-function explain({ code = '', message }: NodeJS.ErrnoException, listen: Settings['listen']): string {
-  const isPath = 'path' in listen;
-  const reasons: Record<string, string> = {
-    EADDRINUSE: isPath
-      ? ', it is there already: stop the program that listens on it or, if none does, delete the file'
-      : ', it is in use: stop the program that has it, or set PORT to another',
-    EACCES: ', there is no right to: set PORT to another, such as 8888, or run with more rights',
-  };
-  return `Cannot listen on ${isPath ? listen.path : `port ${listen.port}`}${reasons[code] ?? `: ${message}`}.`;
+/** What it cannot listen on, why, and what to do about it. */
+function explain({ code, message }: NodeJS.ErrnoException, listen: Settings['listen']): string {
+  const [place, inUse] = 'path' in listen
+    ? [listen.path, 'it is there already; stop who listens on it or, if nobody does, delete it']
+    : [`port ${listen.port}`, 'it is in use; stop the program that has it, or set PORT to another'];
+  const noRight = 'there is no right to; set PORT to another, such as 8888, or get more rights';
+  const remedy = { EADDRINUSE: inUse, EACCES: noRight }[code ?? ''];
+  return `${place}: ${remedy ?? message}`;
 }
 
 function formatAddress(address: AddressInfo | string | null, listen: Settings['listen']): string {

@@ -33,21 +33,15 @@ function parseListen(port: string, host: string): Settings['listen'] {
 }
 
 function parseInteger(name: string, text: string, min: number, max: number, takes = ''): number {
-  const value = /^\d+$/.test(text) ? Number(text) : NaN;
-  if (value >= min && value <= max) return value;
-  throw new SettingError(
-    `${name} is ${JSON.stringify(text)}, but takes a whole number from ${min} to ${max}${takes}.`,
-  );
+  if (/^\d+$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
+  const range = `a whole number from ${min} to ${max}`;
+  throw new SettingError(`${name} is ${JSON.stringify(text)}, but takes ${range}${takes}.`);
 }
 
 function parseOrigin(text: string): string {
+  const url = URL.canParse(text.trim()) ? new URL(text.trim()) : undefined;
   // Nothing may stand behind the origin, and its scheme must be one that pages come from.
-  if (URL.canParse(text.trim())) {
-    const { protocol, href, origin } = new URL(text.trim());
-    if (/^https?:$/.test(protocol) && href === `${origin}/`) return origin;
-  }
-  throw new SettingError(
-    `ALLOWED_ORIGINS has ${JSON.stringify(text)}, but takes origins separated by commas, ` +
-      'such as https://a.example,https://b.example:8443.',
-  );
+  if (url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) return url.origin;
+  const takes = 'origins separated by commas, such as https://a.example,https://b.example:8443';
+  throw new SettingError(`ALLOWED_ORIGINS has ${JSON.stringify(text)}, but takes ${takes}.`);
 }

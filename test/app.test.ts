@@ -297,7 +297,7 @@ describe('app', { timeout: 60_000 }, () => {
         socket.write(text.slice(20));
         await once(socket, 'close');
         assert.match(answer, /^HTTP\/1\.1 503 /);
-        assert.match(answer, /\r\nConnection: close\r\n[^]*\r\n\r\nThe server is shutting down: come back shortly\.\n$/);
+        assert.match(answer, /\r\nConnection: close\r\n[^]*\r\n\r\nShutting down: come back shortly\.\n$/);
       });
     }
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
-import { Metronome } from '../dist/metronome.js';
+import { createMetronome } from '../dist/metronome.js';
 import { FakeClock } from './support/clock.js';
 
 function setUp(t: TestContext, intervalMs: number) {
   const clock = new FakeClock().install(t);
-  const metronome = new Metronome(intervalMs);
+  const metronome = createMetronome(intervalMs);
   const start = clock.nowMs;
   /** Lets a listener join and returns the times at which it is called, from the start. */
   const join = (): { times: number[]; leave(): void } => {

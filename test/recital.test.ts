@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { describe, test, type TestContext } from 'node:test';
 import type WebSocket from 'faye-websocket';
-import { Recital } from '../dist/recital.js';
+import { createRecital } from '../dist/recital.js';
 import { FakeClock } from './support/clock.js';
 
 /** A socket that remembers what was sent, and can be full. */
@@ -40,7 +40,7 @@ const STANZAS = ['one', 'two', 'three', 'four'];
 
 function setUp(t: TestContext, from = 0) {
   const clock = new FakeClock().install(t);
-  const recital = new Recital(STANZAS, 2000);
+  const recital = createRecital(STANZAS, 2000);
   const socket = new FakeSocket(clock);
   recital.begin(socket.asSocket(), from);
   return { clock, socket, recital };
@@ -118,7 +118,7 @@ describe('recital', { timeout: 60_000 }, () => {
     test(`${count} messages, long ones and beyond ASCII, are told to the last`, (t) => {
       const clock = new FakeClock().install(t);
       const messages = Array.from({ length: count }, (_, i) => `${i} ${'€𐍈'.repeat(2000)}`);
-      const recital = new Recital(messages, 2000);
+      const recital = createRecital(messages, 2000);
       const socket = new FakeSocket(clock);
       assert.equal(recital.maxFrom, count);
       recital.begin(socket.asSocket(), 0);

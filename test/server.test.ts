@@ -117,7 +117,7 @@ describe('server', { timeout: 60_000 }, () => {
     assert.equal(await second.exited, 1);
     assert.equal(
       second.output.stderr,
-      `Cannot listen on ${path}, it is there already: stop the program that listens on it or, if none does, delete the file.\n`,
+      `Cannot listen on ${path}: it is there already; stop who listens on it or, if nobody does, delete it.\n`,
     );
     rmSync(path);
     const third = runProgram({ PORT: path });
@@ -142,7 +142,7 @@ describe('server', { timeout: 60_000 }, () => {
     [{ INTERVAL_MS: 'soon' }, /^INTERVAL_MS is "soon", but takes a whole number from 1 to 60000\.\n$/],
     [{ ALLOWED_ORIGINS: 'a.example' }, /^ALLOWED_ORIGINS has "a\.example", but takes .*\n$/],
     [{ HOST: '192.0.2.1' }, /^Cannot listen on port \d+: .*192\.0\.2\.1.*\n$/],
-    [{ PORT: '/nowhere/at/all/dante.sock' }, /^Cannot listen on \/nowhere\/at\/all\/dante\.sock, .*\n$/],
+    [{ PORT: '/nowhere/at/all/dante.sock' }, /^Cannot listen on \/nowhere\/at\/all\/dante\.sock: .*\n$/],
   ] as const) {
     test(`${JSON.stringify(env)} is one line on stderr and exit code 1`, async () => {
       const { output, exited } = runProgram({ PORT: '0', ...env });
@@ -159,7 +159,7 @@ describe('server', { timeout: 60_000 }, () => {
     assert.equal(await exited, 1);
     assert.equal(
       output.stderr,
-      `Cannot listen on port ${port}, it is in use: stop the program that has it, or set PORT to another.\n`,
+      `Cannot listen on port ${port}: it is in use; stop the program that has it, or set PORT to another.\n`,
     );
   });
 
@@ -174,7 +174,7 @@ describe('server', { timeout: 60_000 }, () => {
     chmodSync(folder, 0o755);
     assert.equal(
       output.stderr,
-      `Cannot listen on ${path}, there is no right to: set PORT to another, such as 8888, or run with more rights.\n`,
+      `Cannot listen on ${path}: there is no right to; set PORT to another, such as 8888, or get more rights.\n`,
     );
   });
 

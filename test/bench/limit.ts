@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { canto1 } from '../../dist/canto1.js';
-import { Metronome } from '../../dist/metronome.js';
+import { createMetronome } from '../../dist/metronome.js';
 
 const frames = canto1.map((stanza) => {
   const body = Buffer.from(stanza);
@@ -11,7 +11,7 @@ const frames = canto1.map((stanza) => {
 });
 const CLOSE = Buffer.from([0x88, 2, 1000 >> 8, 1000 & 0xff]);
 
-const metronome = new Metronome(Number(process.env['INTERVAL_MS']));
+const metronome = createMetronome(Number(process.env['INTERVAL_MS']));
 const server = createServer();
 
 server.on('upgrade', (request, socket) => {

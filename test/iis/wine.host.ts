@@ -101,7 +101,7 @@ describe('Node on Windows, under Wine', { timeout: 600_000 }, () => {
         const second = await wine.start([node(), server], { env: { PORT: String(port) } }).ended;
         program.child.kill('SIGKILL');
         assert.deepEqual([second.code, second.stdout], [1, '']);
-        assert.match(second.stderr, new RegExp(`^Cannot listen on port ${port}, it is in use: .*\n$`));
+        assert.match(second.stderr, new RegExp(`^Cannot listen on port ${port}: it is in use; .*\n$`));
       });
     });
   }
