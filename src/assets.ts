@@ -14,7 +14,8 @@ const CONTENT_TYPES: Record<string, string> = {
 };
 const CACHING = { 'Cache-Control': 'no-cache' };
 const POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
-const SECURITY = {
+const COMMON = {
+  ...CACHING,
   'Content-Security-Policy': POLICY,
   'Referrer-Policy': 'no-referrer',
   'X-Content-Type-Options': 'nosniff',
@@ -33,12 +34,12 @@ export function loadAssets(folder: string): Map<string, RequestListener> {
     const body = readFileSync(path);
     const type = CONTENT_TYPES[extname(path).toLowerCase()] ?? 'application/octet-stream';
     const ETag = `"${createHash('sha256').update(body).digest('base64url')}"`;
-    const content = { 'Content-Type': type, 'Content-Length': body.length, ETag };
+    const headers = { 'Content-Type': type, 'Content-Length': body.length, ETag, ...COMMON };
     assets.set(posix.basename(pathToFileURL(path).pathname), (request, response) => {
       // Who has it is told so (RFC 9110 section 13.1.2).
       const tags = request.headers['if-none-match']?.trim() ?? '';
       if (tags === '*' || tags.includes(ETag)) response.writeHead(304, { ETag, ...CACHING }).end();
-      else response.writeHead(200, { ...content, ...CACHING, ...SECURITY }).end(body);
+      else response.writeHead(200, headers).end(body);
     });
   }
   return assets;

@@ -1,6 +1,6 @@
 /**
- * What a reader costs: dante, the bare library and what Node can do at all, side by side.
- * `npm run bench -- --readers 1000,10000 --json`
+ * What a reader costs: dante, the bare library and what Node can do at all, one after the other in
+ * each round. `npm run bench -- --readers 1000,10000 --rounds 5 --json`; README.md beside it explains.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Order, Spread } from './load.js';
+import { STANZAS } from './report.js';
 
 /** What one server did with so many readers. Times in milliseconds, if not said otherwise. */
 interface Result {
@@ -25,7 +26,6 @@ interface PageResult extends Spread {
   perSecond: number;
 }
 
-const STANZAS = 46;
 const SERVERS = {
   dante: join(__dirname, '..', '..', 'dist', 'server.js'),
   bare: join(__dirname, 'bare.js'),
@@ -33,12 +33,15 @@ const SERVERS = {
 };
 type Name = keyof typeof SERVERS;
 const NAMES: Name[] = ['dante', 'bare', 'limit'];
+/** A list has the same place for every round. */
+type Rounds = Record<Name, Result[]>;
+type PageRounds = Record<'dante' | 'constant', PageResult[]>;
 
 const children = new Set<ChildProcess>();
 process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130));
 
-const { counts, rounds: ROUNDS, minutes, json } = readOptions();
+const { counts, rounds: roundCount, minutes, json } = readOptions();
 setTimeout(() => {
   console.error(`Not done within ${minutes} minutes: --minutes allows more, --readers asks for less.`);
   process.exit(1);
@@ -54,30 +57,27 @@ void main().then(() => process.exit(0));
 
 async function main(): Promise<void> {
   const most = openFiles() - 100;
-  const results = new Map<number, Record<Name, Result>>();
+  const results = new Map<number, Rounds>();
   for (const asked of counts) {
     const count = Math.min(asked, most);
     if (count < asked) progress(`${count} readers, not ${asked}: ulimit -n allows no more.`);
-    const rounds: Record<Name, Result[]> = { dante: [], bare: [], limit: [] };
-    for (let round = 0; round < ROUNDS; round += 1) {
+    const rounds: Rounds = { dante: [], bare: [], limit: [] };
+    results.set(count, rounds);
+    for (let round = 0; round < roundCount; round += 1) {
       // None of them is always the first, on a machine that is still cool.
       for (let i = 0; i < NAMES.length; i += 1) {
         const name = NAMES[(i + round) % NAMES.length] ?? 'dante';
-        progress(`${count} readers, round ${round + 1} of ${ROUNDS}: ${name} …`);
+        progress(`${count} readers, round ${round + 1} of ${roundCount}: ${name} …`);
         rounds[name].push(await measureReaders(SERVERS[name], count));
       }
     }
-    results.set(count, { dante: best(rounds.dante), bare: best(rounds.bare), limit: best(rounds.limit) });
   }
-  const pages: Record<'dante' | 'constant', PageResult[]> = { dante: [], constant: [] };
-  for (let round = 0; round < ROUNDS; round += 1) {
-    progress(`the page, round ${round + 1} of ${ROUNDS} …`);
-    pages.dante.push(await measurePage(SERVERS.dante));
-    pages.constant.push(await measurePage(join(__dirname, 'constant.js')));
+  const page: PageRounds = { dante: [], constant: [] };
+  for (let round = 0; round < roundCount; round += 1) {
+    progress(`the page, round ${round + 1} of ${roundCount} …`);
+    page.dante.push(await measurePage(SERVERS.dante));
+    page.constant.push(await measurePage(join(__dirname, 'constant.js')));
   }
-  const quickest = (rounds: PageResult[]): PageResult =>
-    rounds.reduce((one, other) => (one.perSecond > other.perSecond ? one : other));
-  const page = { dante: quickest(pages.dante), constant: quickest(pages.constant) };
   progress('');
   if (json) console.log(JSON.stringify({ node: process.version, readers: Object.fromEntries(results), page }, null, 2));
   else printTables(results, page);
@@ -87,9 +87,9 @@ function readOptions(): { counts: number[]; rounds: number; minutes: number; jso
   try {
     const { values } = parseArgs({
       options: {
-        readers: { type: 'string', default: '1000,2500,5000,10000' },
-        rounds: { type: 'string', default: '2' },
-        minutes: { type: 'string', default: '10' },
+        readers: { type: 'string', default: '1000,10000' },
+        rounds: { type: 'string', default: '5' },
+        minutes: { type: 'string', default: '15' },
         json: { type: 'boolean', default: false },
       },
     });
@@ -104,24 +104,6 @@ function readOptions(): { counts: number[]; rounds: number; minutes: number; jso
     console.error(error instanceof Error ? error.message : error);
     process.exit(1);
   }
-}
-
-/** Of each figure the better one: what else goes on in a machine only ever adds to them. */
-function best(rounds: Result[]): Result {
-  const least = (of: (result: Result) => number): number => Math.min(...rounds.map(of));
-  const spread = (of: (result: Result) => Spread): Spread => ({
-    p50: least((result) => of(result).p50),
-    p99: least((result) => of(result).p99),
-    max: least((result) => of(result).max),
-  });
-  return {
-    cpuUsPerStanza: least(({ cpuUsPerStanza }) => cpuUsPerStanza),
-    cpuUsPerHandshake: least(({ cpuUsPerHandshake }) => cpuUsPerHandshake),
-    kibPerReader: least(({ kibPerReader }) => kibPerReader),
-    first: spread(({ first }) => first),
-    lateness: spread(({ lateness }) => lateness),
-    last: spread(({ last }) => last),
-  };
 }
 
 /** How many files a process may have open. */
@@ -140,7 +122,7 @@ async function measureReaders(script: string, count: number): Promise<Result> {
   await sleep(300);
   const idle = await usage(server);
   const started = performance.now();
-  const { first } = await order<{ first: Spread }>(load, { kind: 'readers', port, count, intervalMs });
+  const { first } = await order<{ first: Spread }>(load, { kind: 'readers', port, count, intervalMs, stanzas: STANZAS });
   const connected = await usage(server);
   const from = await order<{ frames: number }>(load, { kind: 'mark' });
   // Until the first readers come to the end.
@@ -235,7 +217,7 @@ async function usage(child: ChildProcess): Promise<{ cpuUs: number; rss: number 
   return { cpuUs, rss: Number(kib) * 1024 };
 }
 
-function printTables(results: Map<number, Record<Name, Result>>, page: Record<'dante' | 'constant', PageResult>): void {
+function printTables(results: Map<number, Rounds>, page: PageRounds): void {
   const rows: [string, (result: Result) => number][] = [
     ['CPU a stanza, µs', ({ cpuUsPerStanza }) => cpuUsPerStanza],
     ['CPU a handshake, µs', ({ cpuUsPerHandshake }) => cpuUsPerHandshake],
@@ -248,19 +230,32 @@ function printTables(results: Map<number, Record<Name, Result>>, page: Record<'d
     ['last stanza p50, ms late', ({ last }) => last.p50],
     ['last stanza p99, ms late', ({ last }) => last.p99],
   ];
+  console.log('Medians of the rounds, and in brackets the least and the most.');
   for (const [count, { dante, bare, limit }] of results) {
-    console.log(`\n${line(`${count} readers`, ['dante', 'bare', 'limit', 'dante/bare', 'dante/limit'])}`);
+    printRow(`${count} readers`, ['dante', 'bare', 'limit', 'dante/bare', 'dante/limit']);
     for (const [name, of] of rows) {
-      const ratio = (other: Result): string => (/^CPU|^memory/.test(name) ? (of(dante) / of(other)).toFixed(2) : '');
-      console.log(line(name, [...[dante, bare, limit].map((result) => of(result).toFixed(1)), ratio(bare), ratio(limit)]));
+      const cells = [dante, bare, limit].map((rounds) => summarize(rounds.map(of), 1));
+      const ratios = [bare, limit].map((others) => summarize(divide(dante.map(of), others.map(of)), 2));
+      printRow(name, /^CPU|^memory/.test(name) ? [...cells, ...ratios] : cells);
     }
   }
-  console.log(`\n${line('the page, 64 connections', ['dante', 'constant', 'ratio'])}`);
-  const { dante, constant } = page;
-  console.log(line('requests a second', [dante.perSecond.toFixed(0), constant.perSecond.toFixed(0), (dante.perSecond / constant.perSecond).toFixed(2)]));
-  console.log(line('p99, ms', [dante.p99.toFixed(1), constant.p99.toFixed(1), '']));
+  printRow('the page, 64 connections', ['dante', 'constant', 'dante/constant']);
+  const [ours, theirs] = [page.dante, page.constant].map((rounds) => rounds.map(({ perSecond }) => perSecond));
+  const ratio = summarize(divide(ours ?? [], theirs ?? []), 2);
+  printRow('requests a second', [summarize(ours ?? [], 0), summarize(theirs ?? [], 0), ratio]);
+  printRow('p99, ms', [page.dante, page.constant].map((rounds) => summarize(rounds.map(({ p99 }) => p99), 1)));
 }
 
-function line(name: string, cells: string[]): string {
-  return name.padEnd(26) + cells.map((cell) => cell.padStart(12)).join('');
+/** Round by round, as what else a machine does is the same for both in one round at the most. */
+const divide = (ones: number[], others: number[]): number[] => ones.map((one, round) => one / (others[round] ?? NaN));
+
+function summarize(values: number[], digits: number): string {
+  const sorted = [...values].sort((one, other) => one - other);
+  const median = ((sorted[(sorted.length - 1) >> 1] ?? NaN) + (sorted[sorted.length >> 1] ?? NaN)) / 2;
+  const [least, most] = [sorted[0], sorted.at(-1)].map((value) => value?.toFixed(digits));
+  return `${median.toFixed(digits)} (${least}…${most})`;
+}
+
+function printRow(name: string, cells: string[]): void {
+  console.log(name.padEnd(26) + cells.map((cell) => cell.padStart(23)).join(''));
 }

@@ -5,7 +5,7 @@
 import { connect, type Socket } from 'node:net';
 
 export type Order =
-  | { kind: 'readers'; port: number; count: number; intervalMs: number }
+  | { kind: 'readers'; port: number; count: number; intervalMs: number; stanzas: number }
   | { kind: 'mark' }
   | { kind: 'end' }
   | { kind: 'page'; port: number; connections: number; ms: number };
@@ -88,13 +88,13 @@ function open(port: number, intervalMs: number, last: number, opened: () => void
   });
 }
 
-function openAll(port: number, count: number, intervalMs: number): Promise<void> {
+function openAll({ port, count, intervalMs, stanzas }: Order & { kind: 'readers' }): Promise<void> {
   return new Promise((resolve) => {
     let started = 0;
     let opened = 0;
     const next = (): void => {
       started += 1;
-      open(port, intervalMs, 46, () => {
+      open(port, intervalMs, stanzas, () => {
         opened += 1;
         if (opened === count) resolve();
         else if (started < count) next();
@@ -141,7 +141,7 @@ async function ask(port: number, connections: number, ms: number): Promise<Sprea
 process.on('disconnect', () => process.exit());
 process.on('message', async (order: Order) => {
   if (order.kind === 'readers') {
-    await openAll(order.port, order.count, order.intervalMs);
+    await openAll(order);
     process.send?.({ first: spread(firsts) });
   } else if (order.kind === 'mark') {
     lateness.length = 0;
