@@ -8,6 +8,8 @@ declare module 'faye-websocket' {
     interface Options {
       /** The largest message accepted, in bytes; a larger one closes the connection with 1009. */
       maxLength?: number;
+      /** How often the peer is sent a ping, in seconds; never, if left out. */
+      ping?: number;
       headers?: Record<string, string>;
     }
 
@@ -16,9 +18,9 @@ declare module 'faye-websocket' {
       on(event: 'message', listener: (event: { data: string | Buffer }) => void): this;
       on(event: 'close', listener: (event: { code: number; reason: string }) => void): this;
       on(event: 'error', listener: (event: { message: string }) => void): this;
-      /** Answers false when the peer should not be sent more before `drain`, or the socket is closing. */
+      /** Answers false when the peer is to get no more before `drain`, or the socket is closing. */
       send(data: string | Buffer): boolean;
-      /** Throws unless `code` is 1000 or 3000 to 4999. Waits up to 30 s for the peer's close frame. */
+      /** Throws unless `code` is 1000 or 3000 to 4999. Waits up to 30 s for the peer's own close. */
       close(code?: number, reason?: string): void;
       ping(message?: string, callback?: () => void): boolean;
       /** Stops and restarts taking messages from the peer. */
@@ -36,7 +38,9 @@ declare module 'faye-websocket' {
       options?: WebSocket.Options,
     ): WebSocket.Socket;
     isWebSocket(request: IncomingMessage): boolean;
-    Client: new (url: string, protocols?: string[], options?: WebSocket.Options) => WebSocket.Socket;
+    Client: {
+      new (url: string, protocols?: string[], options?: WebSocket.Options): WebSocket.Socket;
+    };
   };
   export = WebSocket;
 }

@@ -87,7 +87,7 @@ async function findProblem({ url, timeoutMs }: Site): Promise<string | undefined
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { actual, expected, generatedMessage } = error as Error & { actual?: unknown; expected?: unknown; generatedMessage?: boolean };
-  if (!generatedMessage) return error.message;
   const show = (value: unknown): string => (value instanceof RegExp ? String(value) : JSON.stringify(value));
-  return `Expected ${show(expected)}, saw ${show(actual)}.`.slice(0, 300);
+  const text = generatedMessage ? `Expected ${show(expected)}, saw ${show(actual)}.` : error.message;
+  return text.replace(/\s+/g, ' ').slice(0, 300);
 }

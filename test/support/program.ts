@@ -19,6 +19,8 @@ export interface RunOptions extends SpawnOptions {
   node?: string[];
   root?: string;
   script?: string;
+  /** What goes behind the script. */
+  args?: string[];
 }
 
 const children = new Set<ChildProcess>();
@@ -26,9 +28,9 @@ process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
 
 /** Runs a script of the project with these variables on top of the environment. */
 export function runProgram(env: Record<string, string>, options: RunOptions = {}): Program {
-  const { node = [process.execPath], root = ROOT, script = 'dist/server.js', ...rest } = options;
-  const [command = '', ...args] = node;
-  const child = spawn(command, [...args, join(root, script)], {
+  const { node = [process.execPath], root = ROOT, script = 'dist/server.js', args = [], ...rest } = options;
+  const [command = '', ...before] = node;
+  const child = spawn(command, [...before, join(root, script), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     ...rest,
     env: { ...process.env, ...env },
