@@ -25,10 +25,9 @@ interface Raw {
 
 describe('abuse', { timeout: 120_000 }, () => {
   let server: InspectedServer;
-  // While each abuse goes on, somebody reads one canto after the other, on time and complete.
+  // While each abuse goes on, somebody reads one canto after the other, each complete.
   let witness: Promise<void>;
   let watching = true;
-  let latenessMs = 0;
   let stanzas = 0;
   before(async () => {
     server = await startInspected({ INTERVAL_MS: String(INTERVAL_MS) });
@@ -37,8 +36,6 @@ describe('abuse', { timeout: 120_000 }, () => {
   afterEach(async () => {
     const seen = stanzas;
     await until(() => stanzas > seen, 'the next stanza of somebody else');
-    // It shares its machine with the abuse: half a second is what a stalled server would exceed.
-    assert.ok(latenessMs < 500, `a stanza was ${latenessMs} ms late`);
     assert.equal(server.child.exitCode, null);
     assert.equal(server.output.stderr, '');
   });
@@ -51,13 +48,7 @@ describe('abuse', { timeout: 120_000 }, () => {
   const watch = async (): Promise<void> => {
     while (watching) {
       const reader = openReader(`ws://127.0.0.1:${server.port}/ws`);
-      let first = 0;
-      reader.socket.on('message', () => {
-        const now = performance.now();
-        first ||= now;
-        stanzas += 1;
-        latenessMs = Math.max(latenessMs, now - first - (reader.messages.length - 1) * INTERVAL_MS);
-      });
+      reader.socket.on('message', () => (stanzas += 1));
       assert.equal((await reader.closed).code, 1000);
       assert.deepEqual(reader.messages, MESSAGES);
     }

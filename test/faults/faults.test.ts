@@ -47,7 +47,7 @@ describe('faults', { timeout: 120_000 }, () => {
   /** Its time passes 20 times faster, as the server's does, so that it waits in proportion. */
   const TIME = 20;
 
-  const startReading = (url: () => string): { told: string[]; ended: Promise<void>; reading: Reading } => {
+  const startReading = (t: TestContext, url: () => string): { told: string[]; ended: Promise<void>; reading: Reading } => {
     const told: string[] = [];
     let reading: Reading | undefined;
     const ended = new Promise<void>((resolve, reject) => {
@@ -66,6 +66,8 @@ describe('faults', { timeout: 120_000 }, () => {
       });
     });
     assert.ok(reading);
+    // A test that fails leaves nobody who comes back for ever.
+    t.after(() => reading?.pause());
     reading.resume();
     return { told, ended, reading };
   };
@@ -77,7 +79,7 @@ describe('faults', { timeout: 120_000 }, () => {
       Array.from({ length: 200 }, async () => {
         const proxy = await FaultyProxy.start(server.port);
         t.after(() => proxy.close());
-        const { told, ended } = startReading(() => `ws://127.0.0.1:${proxy.port}/ws`);
+        const { told, ended } = startReading(t, () => `ws://127.0.0.1:${proxy.port}/ws`);
         const moments = new Set<number>();
         while (moments.size < 5) moments.add(1 + random.below(MESSAGES.length - 2));
         const faults = [...moments].map((stanza) => ({ stanza, kind: random.below(6), ms: 1 + random.below(300) }));
@@ -124,7 +126,7 @@ describe('faults', { timeout: 120_000 }, () => {
     const proxy = await FaultyProxy.start(server.port);
     t.after(() => proxy.close());
     let through = proxy.port;
-    const { told, ended } = startReading(() => `ws://127.0.0.1:${through}/ws`);
+    const { told, ended } = startReading(t, () => `ws://127.0.0.1:${through}/ws`);
     await until(() => told.length >= 5, 'five stanzas');
     proxy.freeze();
     through = server.port;
@@ -251,22 +253,39 @@ describe('faults', { timeout: 120_000 }, () => {
       await assertWhole(page);
     });
 
-    test('where the server refuses for good, the page says so and offers Retry', async (t) => {
+    for (const way of ['Retry', 'back online', 'the tab shown again'] as const) {
+      test(`where the server refuses for good, the page says so; ${way} is a way out of it`, async (t) => {
+        const server = await startRestartable(t, 60);
+        const page = await browser.open(`http://127.0.0.1:${server.port}/`, { before: FAST });
+        await page.wait(`${COUNT} >= 5`);
+        await server.stop('SIGKILL');
+        const other = createServer((_request, response) => void response.writeHead(404).end());
+        t.after(() => other.close());
+        other.listen(server.port, '127.0.0.1');
+        await once(other, 'listening');
+        await page.wait(`${STATUS} === 'The server refuses the connection'`);
+        other.closeAllConnections();
+        other.close();
+        await once(other, 'close');
+        await server.start();
+        if (way === 'Retry') await page.press('Retry');
+        else await page.evaluate(way === 'back online' ? `dispatchEvent(new Event('online'))` : `document.dispatchEvent(new Event('visibilitychange'))`);
+        await assertWhole(page);
+      });
+    }
+
+    test('six pages live through three restarts: up again at once, after 2.5 s and after 10', { skip: WINDOWS && 'Windows has no signals' }, async (t) => {
       const server = await startRestartable(t, 60);
-      const page = await browser.open(`http://127.0.0.1:${server.port}/`, { before: FAST });
-      await page.wait(`${COUNT} >= 5`);
-      await server.stop('SIGKILL');
-      const other = createServer((_request, response) => void response.writeHead(404).end());
-      t.after(() => other.close());
-      other.listen(server.port, '127.0.0.1');
-      await once(other, 'listening');
-      await page.wait(`${STATUS} === 'The server refuses the connection'`);
-      other.closeAllConnections();
-      other.close();
-      await once(other, 'close');
-      await server.start();
-      await page.press('Retry');
-      await assertWhole(page);
+      const pages = await Promise.all(
+        Array.from({ length: 6 }, () => browser.open(`http://127.0.0.1:${server.port}/`, { before: FAST })),
+      );
+      for (const [count, signal, downMs] of [[5, 'SIGTERM', 250], [15, 'SIGTERM', 0], [25, 'SIGKILL', 1000]] as const) {
+        await Promise.all(pages.map((page) => page.wait(`${COUNT} >= ${count}`)));
+        await server.stop(signal);
+        await sleep(downMs);
+        await server.start();
+      }
+      await Promise.all(pages.map(assertWhole));
     });
   });
 });

@@ -15,6 +15,7 @@ export class FaultyProxy {
   readonly #held: Socket[] = [];
   #target: number;
   #frozen = false;
+  #closed = false;
   port = 0;
   /** Holds back what passes for so long, in milliseconds. */
   delayMs = 0;
@@ -74,10 +75,13 @@ export class FaultyProxy {
   async refuse(ms: number): Promise<void> {
     this.#server.close();
     await sleep(ms);
+    if (this.#closed) return;
     this.#server.listen(this.port, '127.0.0.1');
+    await once(this.#server, 'listening');
   }
 
   close(): void {
+    this.#closed = true;
     this.#server.close();
     this.cut('RST');
     for (const client of this.#held) client.destroy();
