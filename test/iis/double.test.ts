@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
@@ -9,7 +10,7 @@ import { behaviours, siteAt, whole } from '../support/behaviours.js';
 import { Browser, browserMissing } from '../support/browser.js';
 import { Iis } from './iis.js';
 import { ROOT, startServer } from '../support/program.js';
-import { exchange, handshake } from '../support/raw.js';
+import { connectTo, exchange, handshake } from '../support/raw.js';
 import { openReader, type Reader } from '../support/reader.js';
 import { connectReal, loadReading, type State } from '../support/reading.js';
 import { copySite, MESSAGES } from '../support/site.js';
@@ -39,6 +40,16 @@ const get = async (iis: Iis, path: string): Promise<{ status: number; text: stri
 };
 
 const read = (iis: Iis): Reader => openReader(`ws://127.0.0.1:${iis.port}/dante/server-faye.js/ws`);
+
+/** Six who begin to read and go without a word: the tab closed, the machine asleep. */
+async function comeAndGo(iis: Iis): Promise<void> {
+  const { active } = iis;
+  const sockets = Array.from({ length: 6 }, () => connectTo(iis.port).on('error', () => {})); // They are reset.
+  for (const socket of sockets) socket.write(handshake('/dante/server-faye.js/ws'));
+  await Promise.all(sockets.map((socket) => once(socket, 'data')));
+  for (const socket of sockets) socket.resetAndDestroy();
+  await until(() => iis.active < active, 'iisnode to count them off, each twice');
+}
 
 async function assertWhole({ messages, closed }: Reader): Promise<void> {
   assert.deepEqual(await closed, { code: 1000, reason: '' });
@@ -121,13 +132,11 @@ const promises: { name: string; line: RegExp; check(t: After, config?: (text: st
     line: /^ *watchedFiles=.*\n/m,
     async check(t, config) {
       const { iis, root } = await host(t, { config });
-      const leavers = Array.from({ length: 6 }, () => read(iis));
       const stayers = Array.from({ length: 3 }, () => read(iis));
-      await until(() => [...leavers, ...stayers].every(({ messages }) => messages.length >= 2), 'all to begin');
-      for (const { socket } of leavers) socket.close();
-      await Promise.all(leavers.map(({ closed }) => closed));
+      await until(() => stayers.every(({ messages }) => messages.length >= 2), 'all to begin');
+      await comeAndGo(iis);
       change(join(root, 'server-faye.js'));
-      await sleep(100); // The double looks for changes twenty times a second.
+      iis.scan();
       assert.equal((await get(iis, '/dante/server-faye.js')).status, 200);
       for (const stayer of stayers) await within(assertWhole(stayer), 'the end', 5000);
       assert.equal(iis.started, 1);
@@ -154,8 +163,8 @@ const promises: { name: string; line: RegExp; check(t: After, config?: (text: st
   },
 ];
 
-describe('IIS', { timeout: 120_000 }, () => {
-  describe('as it is hosted there', () => {
+describe('IIS', { timeout: 120_000, concurrency: 3 }, () => {
+  describe('as it is hosted there', { concurrency: 1 }, () => {
     let iis: Iis;
     let site: { after(callback: () => void): void; run(): void };
     before(async () => {
@@ -314,7 +323,7 @@ describe('IIS', { timeout: 120_000 }, () => {
       const { iis, root } = await host(t, { config: (text) => text.replace(/^ *watchedFiles=.*\n/m, '') });
       await get(iis, '/dante/server-faye.js');
       change(join(root, 'server-faye.js'));
-      await sleep(200);
+      iis.scan();
       assert.equal(iis.started, 1);
       await get(iis, '/dante/server-faye.js');
       assert.equal(iis.started, 2);
@@ -326,7 +335,7 @@ describe('IIS', { timeout: 120_000 }, () => {
     for (const [what, strike, config] of [
       ['a deployment where files are watched', async (iis: Iis, root: string): Promise<void> => {
         change(join(root, 'server-faye.js'));
-        await sleep(100);
+        iis.scan();
         await get(iis, '/dante/server-faye.js');
       }, (text: string): string => text.replace(/^ *watchedFiles=.*\n/m, '')],
       ['a killed node process', async (iis: Iis): Promise<void> => void process.kill(Number(iis.pids[0]), 'SIGKILL')],
@@ -336,7 +345,7 @@ describe('IIS', { timeout: 120_000 }, () => {
         const { iis, root } = await host(t, { config, interval: 40 });
         const Reading = await loadReading();
         const url = `ws://127.0.0.1:${iis.port}/dante/server-faye.js/ws`;
-        const start = (): { told: string[]; states: Set<State['name']>; leave(): void } => {
+        const stayers = Array.from({ length: 3 }, (): { told: string[]; states: Set<State['name']> } => {
           const told: string[] = [];
           const states = new Set<State['name']>();
           const reading = new Reading({
@@ -351,12 +360,11 @@ describe('IIS', { timeout: 120_000 }, () => {
             clearTimer: (timer) => clearTimeout(timer),
           });
           reading.resume();
-          return { told, states, leave: () => reading.pause() };
-        };
-        const [leavers, stayers] = [Array.from({ length: 6 }, start), Array.from({ length: 3 }, start)];
-        await until(() => [...leavers, ...stayers].every(({ told }) => told.length >= 8), 'message 8');
-        for (const { leave } of leavers) leave();
-        await sleep(200);
+          t.after(() => reading.pause());
+          return { told, states };
+        });
+        await until(() => stayers.every(({ told }) => told.length >= 8), 'message 8');
+        await comeAndGo(iis);
         await strike(iis, root);
         await until(() => stayers.every(({ states }) => states.has('ended')), 'the end');
         for (const { told, states } of stayers) {
@@ -367,7 +375,7 @@ describe('IIS', { timeout: 120_000 }, () => {
     }
   });
 
-  describe('server-faye.js', () => {
+  describe('server-faye.js', { concurrency: 1 }, () => {
     test('loaded by an interceptor whose stdout.write returns undefined, it logs one line and serves', async (t) => {
       const { iis, root } = await host(t);
       assert.equal((await get(iis, '/dante/server-faye.js')).status, 200);

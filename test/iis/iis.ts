@@ -93,7 +93,7 @@ export class Iis {
       socket.once('close', () => this.#sockets.delete(socket));
     });
     this.#watchFiles();
-    this.#watch = setInterval(() => this.#scan(), 50);
+    this.#watch = setInterval(() => this.scan(), 50);
   }
 
   static async start(options: IisOptions, port = 0): Promise<Iis> {
@@ -109,6 +109,11 @@ export class Iis {
 
   get pids(): (number | undefined)[] {
     return [...this.#workers].map(({ child }) => child.pid);
+  }
+
+  /** How many requests iisnode believes the process to have, open WebSockets included. */
+  get active(): number {
+    return this.#current?.active ?? 0;
   }
 
   async close(): Promise<void> {
@@ -203,6 +208,7 @@ export class Iis {
     client.write(body);
     if (first.length > 0) pipe.write(first);
     client.on('data', (chunk) => pipe.write(chunk));
+    client.on('end', () => client.end());
     pipe.on('data', (chunk) => (client.destroyed ? pipe.destroy() : client.write(chunk)));
     client.once('close', () => {
       if (!pipe.destroyed) this.#release(worker);
@@ -295,7 +301,8 @@ export class Iis {
     }
   }
 
-  #scan(): void {
+  /** Looks for files that have changed, as it does twenty times a second. */
+  scan(): void {
     for (const { path, patterns } of this.#watched) {
       for (const watched of patterns) {
         // A change in another folder than the watched one is not noticed.
