@@ -23,6 +23,8 @@ const files = folders
 const totals = { tests: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0 };
 const failed: string[] = [];
 const running = new Set<ChildProcess>();
+const startedAt = performance.now();
+const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(1);
 
 /** Ends a file and all that it has started. */
 function kill(child: ChildProcess): void {
@@ -37,6 +39,7 @@ function runFile(file: string): Promise<void> {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);
+  const fileStartedAt = performance.now();
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
   const name = relative(__dirname, file);
@@ -57,7 +60,7 @@ function runFile(file: string): Promise<void> {
         const [, key = '', count] = /ℹ (\w+) (\d+)/.exec(line) ?? [];
         if (key in totals) totals[key as keyof typeof totals] += Number(count); // As `in` has shown.
       }
-      console.log(`${name}\n${lines.filter((line) => !isSummary(line)).join('\n').trimEnd()}\n`);
+      console.log(`${name}, ${seconds(fileStartedAt)} s\n${lines.filter((line) => !isSummary(line)).join('\n').trimEnd()}\n`);
       resolve();
     });
   });
@@ -67,12 +70,11 @@ async function runNext(): Promise<void> {
   for (let file = files.shift(); file; file = files.shift()) await runFile(file);
 }
 
-const startedAt = performance.now();
 process.on('exit', () => running.forEach(kill));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130));
 void Promise.all(Array.from({ length: AT_ONCE }, runNext)).then(() => {
   for (const [key, count] of Object.entries(totals)) console.log(`ℹ ${key} ${count}`);
-  console.log(`ℹ seconds ${((performance.now() - startedAt) / 1000).toFixed(1)}`);
+  console.log(`ℹ seconds ${seconds(startedAt)}`);
   for (const name of failed) console.log(`✖ ${name}`);
   if (failed.length > 0 || totals.tests === 0) process.exitCode = 1;
 });

@@ -74,6 +74,8 @@ export class Browser {
         `--user-data-dir=${profile}`,
         '--no-sandbox',
         '--disable-gpu',
+        // Fading in takes a machine without a graphics card most of its time.
+        '--force-prefers-reduced-motion',
         '--disable-quic',
         '--no-first-run',
         '--disable-background-networking',

@@ -25,8 +25,12 @@ export function copySite(t: Pick<TestContext, 'after'>, messages = MESSAGES): st
   return folder;
 }
 
-let shared: string | undefined;
+const shared = new Map<number, string>();
 
-/** Such a copy for all tests of a file, which change nothing in it. */
-export const sharedSite = (): string =>
-  (shared ??= copySite({ after: (remove: () => void) => void process.on('exit', remove) }));
+/** Such a copy for all tests of a file, which change nothing in it; it tells so many messages. */
+export function sharedSite(count = MESSAGES.length): string {
+  const remain = { after: (remove: () => void) => void process.on('exit', remove) };
+  const site = shared.get(count) ?? copySite(remain, MESSAGES.slice(0, count));
+  shared.set(count, site);
+  return site;
+}
