@@ -276,10 +276,8 @@ describe('IIS', { timeout: 120_000, concurrency: 3 }, () => {
         await sleep(7000); // Node gives one up after 5 s, and newer ones a second later.
         return Promise.all([ask(), ask(), ask(), ask()]);
       };
-      const [withIt, without] = await Promise.all([
-        host(t).then(afterSilence),
-        hostWithout(t, 'iisnode.js', 'server.keepAliveTimeout =', 'void').then(afterSilence),
-      ]);
+      const hosts = [await host(t), await hostWithout(t, 'iisnode.js', 'server.keepAliveTimeout =', 'void')];
+      const [withIt = [], without = []] = await Promise.all(hosts.map(afterSilence));
       assert.deepEqual(withIt, [200, 200, 200, 200]);
       assert.ok(without.includes(500), String(without));
     });

@@ -1,4 +1,5 @@
-/** The double of IIS as a program of its own: `node iis-program.js FOLDER`. Prints its port. */
+/** The double of IIS as a program of its own: `node iis-program.js FOLDER [PORT]`. Prints its port. */
 import { Iis } from './iis.js';
 
-void Iis.start({ root: process.argv[2] ?? '' }).then((iis) => console.log(`listening on ${iis.port}`));
+const [root = '', port = '0'] = process.argv.slice(2);
+void Iis.start({ root }, Number(port)).then((iis) => console.log(`listening on ${iis.port}`));
