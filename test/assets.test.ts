@@ -24,7 +24,9 @@ describe('assets', { timeout: 60_000 }, () => {
 
   /** Asks for a file as the app does. */
   async function get(name: string): Promise<Response> {
-    const server = createServer((request, response) => assets.get(name)?.(request, response));
+    const asset = assets.get(name);
+    assert.ok(asset, name);
+    const server = createServer(asset);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     try {

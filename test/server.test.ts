@@ -166,10 +166,13 @@ describe('server', { timeout: 60_000 }, () => {
   test('no right to listen is one line that names the place and the remedy, and exit code 1', { skip: WINDOWS && 'Windows has other rights' }, async (t) => {
     // Which ports are privileged differs; a folder that may not be written to does not, but for root.
     const folder = copySite(t);
+    writeFileSync(join(folder, 'nobody.js'), 'process.setgroups([]); process.setgid(65534); process.setuid(65534);');
     chmodSync(folder, 0o555);
-    const asNobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+    const node = [process.execPath];
+    // Once it runs: this Node itself may stand where only root may go.
+    if (process.getuid?.() === 0) node.push('--require', join(folder, 'nobody.js'));
     const path = join(folder, 'dante.sock');
-    const { output, exited } = runProgram({ PORT: path }, { root: folder, cwd: folder, ...asNobody });
+    const { output, exited } = runProgram({ PORT: path }, { root: folder, cwd: folder, node });
     assert.equal(await exited, 1);
     chmodSync(folder, 0o755);
     assert.equal(
