@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { BINARY, CLOSE, PING, PONG, TEXT, closePayload, frame, parseFrames } from './frame.js';
-import { startInspected, type Holdings, type InspectedServer } from './inspected.js';
+import { startInspected, type Holdings, type InspectedServer } from '../support/inspected.js';
 import { startServer } from '../support/program.js';
 import { SEED, seeded } from './random.js';
 import { connectTo, handshake } from '../support/raw.js';

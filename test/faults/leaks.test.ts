@@ -2,19 +2,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, test } from 'node:test';
-import { startInspected, type InspectedServer } from './inspected.js';
+import { idle, startInspected } from '../support/inspected.js';
 import { connectTo, handshake } from '../support/raw.js';
 import { openReader } from '../support/reader.js';
 import { until } from '../support/until.js';
-
-/** Waits until the server holds on to nothing of any reader, and returns what it holds then. */
-const idle = async (server: InspectedServer) => {
-  await until(async () => {
-    const { sockets, timers, recitals } = await server.holdings();
-    return sockets + timers + recitals === 0;
-  }, 'the server to hold on to no socket, no timer and no recital');
-  return server.holdings();
-};
 
 describe('leaks', { timeout: 120_000 }, () => {
   test('while a reader is there, it is counted', async (t) => {
@@ -36,26 +27,6 @@ describe('leaks', { timeout: 120_000 }, () => {
     stubborn.write(handshake('/no'));
     await once(stubborn.resume(), 'end');
     await idle(server);
-  });
-
-  test('under iisnode, 400 readers whose Connection it has replaced leave no socket and no timer', async (t) => {
-    const server = await startInspected({ INTERVAL_MS: '5', IISNODE_VERSION: '0.2.26' });
-    t.after(() => server.child.kill('SIGKILL'));
-    const normalClosure = Buffer.of(0x88, 2, 1000 >> 8, 1000 & 0xff);
-    await Promise.all(
-      Array.from({ length: 400 }, async (_, i) => {
-        const socket = connectTo(server.port).on('error', () => {}); // The reset is its own.
-        let last: Buffer = Buffer.alloc(0);
-        socket.on('data', (chunk) => (last = chunk));
-        socket.write(handshake('/ws?from=30', { Connection: 'keep-alive' }));
-        if (i % 2) await until(() => socket.bytesRead > 300, 'some stanzas');
-        else await until(() => last.subarray(-4).equals(normalClosure), 'the close');
-        if (i % 4 < 2) socket.resetAndDestroy();
-        else socket.end();
-      }),
-    );
-    await idle(server);
-    assert.equal(server.output.stderr, '');
   });
 
   test('after 2000 readers, to the end or to a cut, nothing is left of any of them', async (t) => {

@@ -1,4 +1,4 @@
-import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -17,7 +17,8 @@ export function copySite(t: Pick<TestContext, 'after'>, messages = MESSAGES): st
   chmodSync(folder, 0o755);
   for (const part of ['dist', 'public', 'src', 'server-faye.js', 'web.config', 'package.json', 'node_modules']) {
     const filter = (path: string): boolean => !/node_modules.(typescript|@types|\.bin)/.test(path);
-    cpSync(join(ROOT, part), join(folder, part), { recursive: true, filter });
+    // What is there for IIS may have been removed.
+    if (existsSync(join(ROOT, part))) cpSync(join(ROOT, part), join(folder, part), { recursive: true, filter });
   }
   writeFileSync(join(folder, 'dist', 'canto1.js'), `exports.canto1 = ${JSON.stringify(messages)};\n`);
   const page = join(folder, 'public', 'index.html');

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { startServer, type Program } from '../support/program.js';
-import { sharedSite } from '../support/site.js';
+import { startServer, type Program } from './program.js';
+import { sharedSite } from './site.js';
+import { until } from './until.js';
 
 /** What a server holds on to, after a garbage collection. Memory in bytes. */
 export interface Holdings {
@@ -29,4 +30,13 @@ export async function startInspected(env: Record<string, string> = {}): Promise<
       return answer;
     },
   };
+}
+
+/** Waits until the server holds on to nothing of any reader, and returns what it holds then. */
+export async function idle(server: InspectedServer): Promise<Holdings> {
+  await until(async () => {
+    const { sockets, timers, recitals } = await server.holdings();
+    return sockets + timers + recitals === 0;
+  }, 'the server to hold on to no socket, no timer and no recital');
+  return server.holdings();
 }
