@@ -163,51 +163,52 @@ const promises: { name: string; line: RegExp; check(t: After, config?: (text: st
   },
 ];
 
-describe('IIS', { timeout: 120_000, concurrency: 3 }, () => {
-  describe('as it is hosted there', { concurrency: 1 }, () => {
-    let iis: Iis;
-    let site: { after(callback: () => void): void; run(): void };
-    before(async () => {
-      const callbacks: (() => unknown)[] = [];
-      site = { after: (callback) => callbacks.push(callback), run: () => callbacks.reverse().forEach((callback) => callback()) };
-      ({ iis } = await host(site));
-    });
-    after(() => site.run());
+describe('as it is hosted in IIS', { timeout: 120_000 }, () => {
+  let iis: Iis;
+  let site: { after(callback: () => void): void; run(): void };
+  before(async () => {
+    const callbacks: (() => unknown)[] = [];
+    site = { after: (callback) => callbacks.push(callback), run: () => callbacks.reverse().forEach((callback) => callback()) };
+    ({ iis } = await host(site));
+  });
+  after(() => site.run());
 
-    for (const { name, check } of [...behaviours, whole]) {
-      test(name, async () => void (await check(siteAt(iis.port, '/dante/server-faye.js'))));
+  for (const { name, check } of [...behaviours, whole]) {
+    test(name, async () => void (await check(siteAt(iis.port, '/dante/server-faye.js'))));
+  }
+
+  test('a browser reads to the end there, and says so with the last message', { skip: browserMissing() }, async () => {
+    const browser = await Browser.launch();
+    try {
+      // How long after the last message the end stood there, in milliseconds.
+      const before = `new MutationObserver(() => {
+        if (document.querySelectorAll('#messages li').length === ${MESSAGES.length}) window.lastAt ??= performance.now();
+        if (document.querySelector('#status')?.textContent === 'The end') window.endAt ??= performance.now();
+      }).observe(document, { subtree: true, childList: true, characterData: true });`;
+      const page = await browser.open(`http://localhost:${iis.port}/dante/server-faye.js`, { before });
+      await page.wait('window.endAt');
+      assert.ok(await page.evaluate<number>('endAt - lastAt') < 500);
+      const told = await page.evaluate<string[]>(
+        `[...document.querySelectorAll('#messages li')].map((item) => item.innerText.trim())`,
+      );
+      assert.deepEqual(told, MESSAGES);
+      assert.deepEqual(page.errors, []);
+    } finally {
+      await browser.close();
     }
-
-    test('a browser reads to the end there, and says so with the last message', { skip: browserMissing() }, async () => {
-      const browser = await Browser.launch();
-      try {
-        // How long after the last message the end stood there, in milliseconds.
-        const before = `new MutationObserver(() => {
-          if (document.querySelectorAll('#messages li').length === ${MESSAGES.length}) window.lastAt ??= performance.now();
-          if (document.querySelector('#status')?.textContent === 'The end') window.endAt ??= performance.now();
-        }).observe(document, { subtree: true, childList: true, characterData: true });`;
-        const page = await browser.open(`http://localhost:${iis.port}/dante/server-faye.js`, { before });
-        await page.wait('window.endAt');
-        assert.ok(await page.evaluate<number>('endAt - lastAt') < 500);
-        const told = await page.evaluate<string[]>(
-          `[...document.querySelectorAll('#messages li')].map((item) => item.innerText.trim())`,
-        );
-        assert.deepEqual(told, MESSAGES);
-        assert.deepEqual(page.errors, []);
-      } finally {
-        await browser.close();
-      }
-    });
-
-    test('one process has done all of it', () => assert.equal(iis.started, 1));
-
-    test('other applications are none of it', async () => {
-      for (const path of ['/', '/server-faye.js', '/dantex/server-faye.js', '/x/dante/server-faye.js']) {
-        assert.equal((await get(iis, path)).status, 404);
-      }
-    });
   });
 
+  test('one process has done all of it', () => assert.equal(iis.started, 1));
+
+  test('other applications are none of it', async () => {
+    for (const path of ['/', '/server-faye.js', '/dantex/server-faye.js', '/x/dante/server-faye.js']) {
+      assert.equal((await get(iis, path)).status, 404);
+    }
+  });
+});
+
+// Most of what follows waits, and each test has a host of its own.
+describe('IIS', { timeout: 120_000, concurrency: 3 }, () => {
   describe('web.config', { concurrency: 2 }, () => {
     const text = readFileSync(join(ROOT, 'web.config'), 'utf8');
 

@@ -123,18 +123,23 @@ export const behaviours: Behaviour[] = [
     name: 'the first message comes at once, the next at an even pace',
     help: 'the stanzas come in heaps',
     async check(site) {
-      const reader = read(site, 0);
-      await within(reader.opened, 'the handshake', site.timeoutMs);
-      const openedAt = performance.now();
-      await heard(site, reader, Math.min(3, await countMessages(site)));
-      reader.socket.close();
-      const [first = NaN, ...rest] = reader.times;
-      assert.ok(first - openedAt < 1000, `Expected the first message at once, saw it after ${Math.round(first - openedAt)} ms.`);
-      const gaps = rest.map((time, i) => time - (reader.times[i] ?? NaN));
-      if (gaps.length === 0) return undefined;
-      const [least, most] = [Math.min(...gaps), Math.max(...gaps)];
-      assert.ok(most - least < least / 4 + 500, `Expected an even pace, saw ${gaps.map(Math.round).join(' and ')} ms.`);
-      return `every ${Math.round((least + most) / 2)} ms`;
+      const count = Math.min(3, await countMessages(site));
+      // What heaps messages does so every time; a machine that is busy does not.
+      for (let attempt = 1; ; attempt += 1) {
+        const reader = read(site, 0);
+        await within(reader.opened, 'the handshake', site.timeoutMs);
+        const openedAt = performance.now();
+        await heard(site, reader, count);
+        reader.socket.close();
+        const [first = NaN, ...rest] = reader.times;
+        const gaps = rest.map((time, i) => time - (reader.times[i] ?? NaN));
+        const [least, most] = [Math.min(...gaps), Math.max(...gaps)];
+        if (first - openedAt < 1000 && (gaps.length === 0 || most - least < least / 4 + 500)) {
+          return gaps.length > 0 ? `every ${Math.round((least + most) / 2)} ms` : undefined;
+        }
+        const seen = `the first after ${Math.round(first - openedAt)} ms, the next after ${gaps.map(Math.round).join(' and ')} ms`;
+        if (attempt === 3) throw new Error(`Expected the first message at once and an even pace, saw ${seen}.`);
+      }
     },
   },
   {
