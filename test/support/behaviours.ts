@@ -217,7 +217,9 @@ export const behaviours: Behaviour[] = [
       const reader = read(site, 0);
       await within(reader.opened, 'the handshake', site.timeoutMs);
       const pong = new Promise<void>((resolve) => reader.socket.ping('there?', resolve));
-      await within(pong, 'the pong', site.timeoutMs);
+      // A list of one is told to its end with the handshake.
+      const end = reader.closed.then(({ code }) => assert.equal(code, 1000));
+      await within(Promise.race([pong, end]), 'the pong', site.timeoutMs);
       reader.socket.close();
     },
   },
@@ -229,7 +231,10 @@ export const behaviours: Behaviour[] = [
       await within(reader.opened, 'the handshake', site.timeoutMs);
       reader.socket.send('x'.repeat(1024));
       reader.socket.send('x'.repeat(1025));
-      assert.equal((await closed(site, reader)).code, 1009);
+      const { code } = await closed(site, reader);
+      if (code === 1000 && reader.messages.length === (await countMessages(site))) return 'the stream ended before';
+      assert.equal(code, 1009);
+      return undefined;
     },
   },
   {
