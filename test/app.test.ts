@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { createApp } from '../dist/app.js';
 import { openReader } from './support/reader.js';
 import { connectTo, exchange, handshake } from './support/raw.js';
-import { within } from './support/until.js';
+import { until, within } from './support/until.js';
 
 const STANZAS = ['one', 'two'];
 type App = ReturnType<typeof createApp>;
@@ -272,8 +272,8 @@ describe('app', { timeout: 60_000 }, () => {
         socket.on('data', (chunk) => (answer += chunk.toString()));
         // Not idle, or it would be closed: half of the request is there already.
         socket.write(text.slice(0, 20));
-        await once(closing.server, 'connection');
-        await new Promise(setImmediate);
+        const [peer] = await once(closing.server, 'connection');
+        await until(() => peer.bytesRead === 20, 'the server to read');
         closing.close();
         socket.write(text.slice(20));
         await once(socket, 'close');
