@@ -167,7 +167,7 @@ describe('faults', { timeout: 120_000 }, () => {
 
     for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
       test(`after ${signal} and a restart of the server it goes on by itself`, { skip: WINDOWS && signal === 'SIGTERM' && 'Windows has no signals' }, async (t) => {
-        const server = await startRestartable(t, 60, site);
+        const server = await startRestartable(t, 120, site);
         const width = signal === 'SIGKILL' ? 320 : 1280;
         const page = await browser.open(`http://127.0.0.1:${server.port}/`, { width, before: FAST });
         const height = 'document.querySelector("footer").offsetHeight';
@@ -188,7 +188,7 @@ describe('faults', { timeout: 120_000 }, () => {
 
     for (const how of ['FIN', 'RST', 'freeze', 'split', 'delay', 'refuse'] as const) {
       test(`after ${how} on the way it goes on by itself`, async (t) => {
-        const server = await startRestartable(t, 60, site);
+        const server = await startRestartable(t, 120, site);
         const proxy = await FaultyProxy.start(server.port);
         t.after(() => proxy.close());
         const page = await browser.open(`http://127.0.0.1:${proxy.port}/`, { before: FAST });
@@ -210,7 +210,7 @@ describe('faults', { timeout: 120_000 }, () => {
     }
 
     test('back online it tries at once; Reconnect now does the same', async (t) => {
-      const server = await startRestartable(t, 100, site);
+      const server = await startRestartable(t, 150, site);
       const proxy = await FaultyProxy.start(server.port);
       t.after(() => proxy.close());
       // Its first wait of half a second takes ten, as long as nobody hurries it.
@@ -236,7 +236,7 @@ describe('faults', { timeout: 120_000 }, () => {
     });
 
     test('paused in an outage it stays so, with Continue; read again in an outage it begins anew', async (t) => {
-      const server = await startRestartable(t, 60, site);
+      const server = await startRestartable(t, 120, site);
       const page = await browser.open(`http://127.0.0.1:${server.port}/`, { before: FAST });
       await page.wait(`${COUNT} >= 5`);
       await server.stop('SIGKILL');
@@ -258,7 +258,7 @@ describe('faults', { timeout: 120_000 }, () => {
 
     for (const way of ['Retry', 'back online', 'the tab shown again'] as const) {
       test(`where the server refuses for good, the page says so; ${way} is a way out of it`, async (t) => {
-        const server = await startRestartable(t, 60, site);
+        const server = await startRestartable(t, 120, site);
         const page = await browser.open(`http://127.0.0.1:${server.port}/`, { before: FAST });
         await page.wait(`${COUNT} >= 5`);
         await server.stop('SIGKILL');
@@ -278,7 +278,7 @@ describe('faults', { timeout: 120_000 }, () => {
     }
 
     test('six pages live through three restarts: up again at once, after 2.5 s and after 10', { skip: WINDOWS && 'Windows has no signals' }, async (t) => {
-      const server = await startRestartable(t, 60, site);
+      const server = await startRestartable(t, 120, site);
       const pages = await Promise.all(
         Array.from({ length: 6 }, () => browser.open(`http://127.0.0.1:${server.port}/`, { before: FAST })),
       );
