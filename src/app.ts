@@ -22,10 +22,10 @@ const WHERE = 'the page is at /, or at server-faye.js under IIS, the stream belo
 const NOT_FOUND: Answer = [404, `There is nothing here: ${WHERE}.`];
 // Upgrade by RFC 9110 section 15.5.22, the version by RFC 6455 section 4.4. `close` stands last:
 // iisnode looks at the end alone, and else writes into the closing pipe (chttpprotocol.cpp).
-const VERSION = { 'Sec-WebSocket-Version': '13' };
-const UPGRADE = { Upgrade: 'websocket', Connection: 'Upgrade, close', ...VERSION };
-const HOW = 'open it with a WebSocket client, version 13';
-const UPGRADE_REQUIRED: Answer = [426, `This is a WebSocket stream: ${HOW}.`, UPGRADE];
+const UPGRADE_REQUIRED: Answer = [
+  426, 'This is a WebSocket stream: open it with a WebSocket client, version 13.',
+  { Upgrade: 'websocket', Connection: 'Upgrade, close', 'Sec-WebSocket-Version': '13' },
+];
 const UNAVAILABLE: Answer = [503, 'Shutting down: come back shortly.', { Connection: 'close' }];
 
 /**
@@ -44,8 +44,7 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
     const asset = assets.get(path === '/' ? 'index.html' : path.slice(1));
     if (closing) send(response, UNAVAILABLE);
     else if (method !== 'GET' && method !== 'HEAD') {
-      const message = `${method} is not allowed here, only GET and HEAD are.`;
-      send(response, [405, message, { Allow: 'GET, HEAD' }]);
+      send(response, [405, `${method} is not allowed, GET and HEAD are.`, { Allow: 'GET, HEAD' }]);
     } else if (path === '/ws') send(response, UPGRADE_REQUIRED);
     else if (asset) asset(request, response);
     else send(response, NOT_FOUND);

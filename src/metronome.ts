@@ -1,13 +1,11 @@
 type Listener = () => void;
 
 /**
- * The pace of all readers: one timer for everybody.
+ * The pace of all readers: one timer for everybody, `intervalMs` milliseconds from beat to beat.
  *
  * Each listener is due one interval after it joined, and every interval after that, counted on the
  * monotonic clock: a late timer delays one call and never the ones behind it. All have the same
  * interval, so that order of insertion is order of due time: a beat that has been goes to the end.
- *
- * @param intervalMs from one beat to the next, in milliseconds
  */
 export function createMetronome(intervalMs: number) {
   /** Who is due at each beat, by its time in milliseconds on the monotonic clock. */

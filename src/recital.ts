@@ -9,20 +9,17 @@ import { createMetronome } from './metronome.js';
 export function createRecital(stanzas: readonly string[], intervalMs: number) {
   const metronome = createMetronome(intervalMs);
   const readers = new Set<WebSocket.Socket>();
-  /** How many stanzas a reader can have heard at the most. */
-  const maxFrom = stanzas.length;
 
-  /** Reads to one that has heard `from` stanzas already, 0 to `maxFrom`. */
+  /** Reads to one that has heard `from` stanzas already, at the most `maxFrom`. */
   function begin(reader: WebSocket.Socket, from: number): void {
     let heard = from;
     let full = false;
     const beat = (): void => {
       // A reader that does not drain waits for a later beat, and does not fill the memory.
       if (full) return;
-      const stanza = stanzas[heard];
+      const stanza = stanzas[heard++];
       if (stanza !== undefined) full = !reader.send(stanza);
-      heard += 1;
-      if (heard < maxFrom) return;
+      if (heard < stanzas.length) return;
       metronome.leave(beat);
       reader.close(1000);
     };
@@ -44,5 +41,5 @@ export function createRecital(stanzas: readonly string[], intervalMs: number) {
     for (const reader of readers) reader.close(code, reason);
   }
 
-  return { maxFrom, begin, close };
+  return { maxFrom: stanzas.length, begin, close };
 }

@@ -6,7 +6,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -260,6 +260,7 @@ export class Iis {
     this.#workers.add(worker);
     child.once('exit', () => {
       this.#workers.delete(worker);
+      if (!WINDOWS) rmSync(pipe, { force: true });
       if (this.#current === worker) this.#current = undefined;
     });
     return worker;

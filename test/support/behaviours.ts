@@ -172,7 +172,7 @@ export const behaviours: Behaviour[] = [
         assert.match(seen.body, words);
       };
       await refused(ask(site, below(site, 'missing.js')), 404, /^There is nothing here: /);
-      await refused(ask(site, site.url, 'POST'), 405, /^POST is not allowed here/);
+      await refused(ask(site, site.url, 'POST'), 405, /^POST is not allowed, GET and HEAD are/);
       await refused(ask(site, below(site, 'ws')), 426, /^This is a WebSocket stream/);
       await refused(shake(site, below(site, 'wsx')), 404, /^There is nothing here: /);
       await refused(shake(site, below(site, 'ws'), { 'Sec-WebSocket-Version': '8' }), 426, /version 13/);
