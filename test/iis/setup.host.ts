@@ -70,18 +70,23 @@ describe('setup.bat, in the cmd.exe of Wine', { timeout: 600_000 }, () => {
     folder: string,
     { args = [] as string[], fail = '', env = {} as Record<string, string>, command = 'setup.bat', cwd = folder } = {},
   ): Promise<Ended & { calls: string[][] }> => {
-    rmSync(calls, { force: true });
-    const ended = await wine.start(['cmd', '/c', command, ...args], {
-      cwd,
-      env: {
-        APPCMD: 'C:\\iis\\appcmd.exe',
-        WINEDLLOVERRIDES: 'icacls.exe=n',
-        NODE_OPTIONS: `--require=${windowsPath(join(wine.folder, 'double.js')).replaceAll('\\', '/')}`,
-        DANTE_CALLS: windowsPath(calls),
-        DANTE_FAIL: fail,
-        ...env,
-      },
-    }).ended;
+    const start = (): Promise<Ended> => {
+      rmSync(calls, { force: true });
+      return wine.start(['cmd', '/c', command, ...args], {
+        cwd,
+        env: {
+          APPCMD: 'C:\\iis\\appcmd.exe',
+          WINEDLLOVERRIDES: 'icacls.exe=n',
+          NODE_OPTIONS: `--require=${windowsPath(join(wine.folder, 'double.js')).replaceAll('\\', '/')}`,
+          DANTE_CALLS: windowsPath(calls),
+          DANTE_FAIL: fail,
+          ...env,
+        },
+      }).ended;
+    };
+    let ended = await start();
+    // Once in thousands of times Wine does not start a program that is there: what setup.bat does is seen in another run.
+    if (ended.stderr.includes("Can't recognize")) ended = await start();
     const lines = existsSync(calls) ? readFileSync(calls, 'utf8').trim().split('\n') : [];
     return { ...ended, calls: lines.map((line): string[] => JSON.parse(line)) };
   };
