@@ -5,10 +5,10 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, readdirSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { freePort } from '../support/port.js';
 import type { Order, Spread } from './load.js';
 import { STANZAS } from './report.js';
 
@@ -180,15 +180,6 @@ async function startServer(script: string, intervalMs: number): Promise<{ child:
 
 /** A server that takes requests and answers none, as bare does, is there as well. */
 const isTimeout = (error: Error): boolean => error.name === 'TimeoutError';
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo; // As it listens on a port.
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function stop(child: ChildProcess): Promise<void> {
   children.delete(child);

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Browser, browserMissing, type Page } from '../support/browser.js';
+import { freePort } from '../support/port.js';
 import { startServer, type Program } from '../support/program.js';
 import { FaultyProxy } from './proxy.js';
 import { SEED, seeded } from './random.js';
@@ -16,15 +17,12 @@ const WINDOWS = process.platform === 'win32';
 /** A server that can be taken away and started again on the same port. */
 class Restartable {
   #program: Program | undefined;
-  port = 0;
 
-  constructor(readonly intervalMs: number, readonly root: string) {}
+  constructor(readonly port: number, readonly intervalMs: number, readonly root: string) {}
 
   async start(): Promise<void> {
     const env = { PORT: String(this.port), INTERVAL_MS: String(this.intervalMs) };
-    const program = await startServer(env, { root: this.root });
-    this.#program = program;
-    this.port = program.port;
+    this.#program = await startServer(env, { root: this.root });
   }
 
   async stop(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
@@ -34,7 +32,7 @@ class Restartable {
 }
 
 async function startRestartable(t: TestContext, intervalMs: number, root = sharedSite()): Promise<Restartable> {
-  const server = new Restartable(intervalMs, root);
+  const server = new Restartable(await freePort(), intervalMs, root);
   t.after(() => server.stop('SIGKILL'));
   await server.start();
   return server;

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { freePort } from '../support/port.js';
 import { ROOT, startServer } from '../support/program.js';
 import { connectReal, loadReading } from '../support/reading.js';
 import { MESSAGES, sharedSite } from '../support/site.js';
@@ -14,31 +15,22 @@ const haproxy = ['/usr/sbin/haproxy', '/usr/local/sbin/haproxy', '/usr/bin/hapro
 const missing = !haproxy && 'no HAProxy: install it, Debian has it as haproxy';
 if (missing && process.env['CI']) throw new Error(missing);
 
-/** A port that was free a moment ago. */
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo; // As it listens on a port.
-      server.close(() => resolve(port));
-    });
-  });
-
-test('behind HAProxy as README.md has it, one of two servers goes and returns: each reader ends complete', { skip: missing, timeout: 60_000 }, async (t) => {
+test('behind HAProxy as README.md has it, each of two servers goes and returns: each reader ends complete', { skip: missing, timeout: 90_000 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'dante-'));
   t.after(() => rmSync(folder, { recursive: true, maxRetries: 5 }));
-  const start = async (port = 0) => {
-    const server = await startServer({ INTERVAL_MS: '60', PORT: String(port) }, { root: sharedSite() });
-    t.after(() => server.child.kill('SIGKILL'));
-    return server;
+  const start = async (port: number) => {
+    const { child } = await startServer({ INTERVAL_MS: '100', PORT: String(port) }, { root: sharedSite() });
+    t.after(() => child.kill('SIGKILL'));
+    return child;
   };
-  const [one, two] = [await start(), await start()];
-  const front = await freePort();
+  const [front, portOne, portTwo] = [await freePort(), await freePort(), await freePort()];
+  const [one, two] = [await start(portOne), await start(portTwo)];
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
   const config = /^```haproxy\n([^]*?)^```$/m.exec(readme)?.[1];
   assert.ok(config);
-  const ports = new Map([['8080', front], ['8881', one.port], ['8882', two.port]]);
+  const ports = new Map([['8080', front], ['8881', portOne], ['8882', portTwo]]);
   writeFileSync(join(folder, 'haproxy.cfg'), config.replace(/(?<=127\.0\.0\.1:)\d+/g, (port) => String(ports.get(port))));
-  const balancer = spawn(String(haproxy), ['-f', join(folder, 'haproxy.cfg')], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const balancer = spawn(String(haproxy), ['-f', join(folder, 'haproxy.cfg')], { stdio: 'ignore' });
   t.after(() => balancer.kill('SIGKILL'));
   const url = `127.0.0.1:${front}/ws`;
   await until(() => fetch(`http://${url}`).then(({ status }) => status === 426, () => false), 'HAProxy to serve');
@@ -48,7 +40,7 @@ test('behind HAProxy as README.md has it, one of two servers goes and returns: e
     const told: string[] = [];
     const froms: number[] = [];
     const ended = new Promise<void>((resolve, reject) => {
-      new Reading({
+      const reading = new Reading({
         total: MESSAGES.length,
         connect: (from) => {
           froms.push(from);
@@ -60,16 +52,21 @@ test('behind HAProxy as README.md has it, one of two servers goes and returns: e
           if (name === 'ended') resolve();
           if (name === 'refused') reject(new Error('It was refused.'));
         },
-      }).resume();
+      });
+      t.after(() => reading.pause());
+      reading.resume();
     });
     return { told, froms, ended };
   });
-  await until(() => readers.every(({ told }) => told.length >= 5), 'all to have heard something');
-  one.child.kill('SIGKILL');
-  await until(() => readers.filter(({ froms }) => froms.length > 1).length >= 10, 'readers to come back');
-  await start(one.port);
+  // Each in its turn: how HAProxy has spread the readers is its own affair.
+  for (const [server, port, count] of [[one, portOne, 5], [two, portTwo, 15]] as const) {
+    await until(() => readers.every(({ told }) => told.length >= count), `message ${count}`);
+    server.kill('SIGKILL');
+    await once(server, 'exit');
+    await until(() => readers.every(({ told }) => told.length >= count + 5), `message ${count + 5}`);
+    await start(port);
+  }
   await Promise.all(readers.map(({ ended }) => ended));
   for (const { told } of readers) assert.deepEqual(told, MESSAGES);
-  const moved = readers.filter(({ froms }) => froms.length > 1).length;
-  assert.ok(moved >= 10 && moved <= 30, `${moved} of 40 readers were on the server that went`);
+  assert.ok(readers.some(({ froms }) => froms.length > 1), 'a server went that had readers');
 });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../support/port.js';
 
 /** One connection through the proxy. */
 interface Pair {
@@ -33,9 +34,9 @@ export class FaultyProxy {
 
   static async start(target: number): Promise<FaultyProxy> {
     const proxy = new FaultyProxy(target);
-    proxy.#server.listen(0, '127.0.0.1');
+    proxy.port = await freePort();
+    proxy.#server.listen(proxy.port, '127.0.0.1');
     await once(proxy.#server, 'listening');
-    proxy.port = (proxy.#server.address() as AddressInfo).port; // As it listens on a port.
     return proxy;
   }
 
