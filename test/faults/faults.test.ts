@@ -165,7 +165,7 @@ describe('faults', { timeout: 120_000 }, () => {
 
     for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
       test(`after ${signal} and a restart of the server it goes on by itself`, { skip: WINDOWS && signal === 'SIGTERM' && 'Windows has no signals' }, async (t) => {
-        const server = await startRestartable(t, 120, site);
+        const server = await startRestartable(t, 200, site);
         const width = signal === 'SIGKILL' ? 320 : 1280;
         const page = await browser.open(`http://127.0.0.1:${server.port}/`, { width, before: FAST });
         const height = 'document.querySelector("footer").offsetHeight';
