@@ -19,7 +19,7 @@ test('behind HAProxy as README.md has it, each of two servers goes and returns: 
   const folder = mkdtempSync(join(tmpdir(), 'dante-'));
   t.after(() => rmSync(folder, { recursive: true, maxRetries: 5 }));
   const start = async (port: number) => {
-    const { child } = await startServer({ INTERVAL_MS: '100', PORT: String(port) }, { root: sharedSite() });
+    const { child } = await startServer({ INTERVAL_MS: '60', PORT: String(port) }, { root: sharedSite() });
     t.after(() => child.kill('SIGKILL'));
     return child;
   };
