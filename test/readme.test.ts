@@ -43,7 +43,7 @@ describe('README', { timeout: 120_000 }, () => {
     const from = Math.min(40, canto1.length);
     const [example = ''] = blocks('js');
     const program = example.replace('localhost:8888', `127.0.0.1:${port}`).replace('from=40', `from=${from}`);
-    const { stdout } = await run(process.execPath, ['-e', program], { cwd: ROOT });
+    const { stdout } = await run(process.execPath, ['-e', program], { cwd: ROOT, env: { ...process.env, FORCE_COLOR: undefined } });
     const messages = canto1.slice(from).map((message) => `${message}\n\n`);
     assert.equal(stdout, `${messages.join('')}1000 \n`);
   });
