@@ -3,6 +3,7 @@ try {
   require('./dist/server.js');
 } catch (error) {
   if (error.code !== 'MODULE_NOT_FOUND') throw error;
-  console.error(`dante is not built yet: run npm install in ${__dirname}.`);
+  const [reason] = error.message.split('\n');
+  console.error(`${reason}. Run npm install in ${__dirname}.`);
   process.exitCode = 1;
 }

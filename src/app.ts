@@ -1,125 +1,120 @@
-import { createServer, ServerResponse, type IncomingMessage } from 'node:http';
+import { createServer, ServerResponse, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import WebSocket from 'faye-websocket';
 import { loadAssets } from './assets.js';
+import { Reader } from './reader.js';
 import { createRecital } from './recital.js';
+import { hasBody, send, sendRaw, sentence, type Response } from './response.js';
 import type { Settings } from './settings.js';
 
-/** An answer other than a file; the message is one plain sentence. */
-type Answer = [status: number, message: string, headers?: Record<string, string>];
-
-/** Everything up to and including the script that IIS maps; IIS compares without regard to case. */
-const MOUNT = /^.*\/server-faye\.js(?=\/|$)/i;
-/** Base64 of 16 bytes (RFC 6455 section 4.1). */
-const KEY = /^[A-Za-z0-9+/]{22}==$/;
-/** A client has nothing to say: a longer message, in bytes, closes with 1009. */
-const OPTIONS: WebSocket.Options = { maxLength: 1024 };
-/** How long a client may take to read a refusal and close its side, in milliseconds. */
-const LINGER_MS = 2000;
-
-const WHERE = 'the page is at /, or at server-faye.js under IIS, the stream below it at ws';
-const NOT_FOUND: Answer = [404, `There is nothing here: ${WHERE}.`];
-// Upgrade by RFC 9110 section 15.5.22, the version by RFC 6455 section 4.4. `close` stands last:
-// iisnode looks at the end alone, and else writes into the closing pipe (chttpprotocol.cpp).
-const UPGRADE_REQUIRED: Answer = [
+const MOUNT = /^.*\/server-faye\.js(?=\/|$)/i; // Up to the script that IIS maps, in any case.
+const KEY = /^[A-Za-z0-9+/]{22}==$/; // Base64 of 16 bytes (RFC 6455 section 4.1).
+const TOKEN = "[\\w!#$%&'*+.^`|~-]+"; // RFC 6455 section 9.1.
+const EXTENSION = new RegExp(`^${TOKEN}( *; *${TOKEN}( *= *(${TOKEN}|"${TOKEN}"))?)*$`);
+const NOT_FOUND = sentence(404, 'Not found. The page is at /, or at server-faye.js under IIS.');
+const UNAVAILABLE = sentence(503, 'The server is shutting down.', { Connection: 'close' });
+// RFC 9110 section 15.5.22 requires Upgrade, RFC 6455 section 4.4 the version. `close` comes last
+// because iisnode looks only at the end of this header (chttpprotocol.cpp).
+const UPGRADE_REQUIRED = sentence(
   426, 'This is a WebSocket stream: open it with a WebSocket client, version 13.',
   { Upgrade: 'websocket', Connection: 'Upgrade, close', 'Sec-WebSocket-Version': '13' },
-];
-const UNAVAILABLE: Answer = [503, 'Shutting down: come back shortly.', { Connection: 'close' }];
+);
 
-/**
- * Makes a server that is yet to listen, and the means to close it.
- * Throws what `node:fs` throws if public/ cannot be read.
- */
+/** Makes a server that does not listen yet. Throws what `node:fs` throws without public/. */
 export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigins }: Settings) {
   const assets = loadAssets(join(__dirname, '..', 'public'));
   const recital = createRecital(stanzas, intervalMs);
-  const server = createServer(answerRequest);
+  const readers = new Set<Reader>();
+  const written = new WeakMap<Socket, Promise<unknown>>(); // The latest response on a connection.
   let closing = false;
 
-  function answerRequest(request: IncomingMessage, response: ServerResponse): void {
-    const { method } = request;
-    const { path } = parseTarget(request);
-    const asset = assets.get(path === '/' ? 'index.html' : path.slice(1));
-    if (closing) send(response, UNAVAILABLE);
-    else if (method !== 'GET' && method !== 'HEAD') {
-      send(response, [405, `${method} is not allowed, GET and HEAD are.`, { Allow: 'GET, HEAD' }]);
-    } else if (path === '/ws') send(response, UPGRADE_REQUIRED);
-    else if (asset) asset(request, response);
-    else send(response, NOT_FOUND);
-  }
-
-  server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    const { method, url, headers } = request;
-    // A peer that resets must cost its socket and never the process.
-    socket.on('error', () => socket.destroy());
-
-    // h2c and the like, or a body, whose bytes some Nodes hand over as frames and some do not:
-    // a server may ignore an upgrade (RFC 9110 section 7.8).
-    const hasBody = Number(headers['content-length']) > 0 || headers['transfer-encoding'];
-    if (closing || hasBody || !WebSocket.isWebSocket(request)) {
-      return answerRequest(request, responseTo(request, socket));
+  // A class, because Node writes some responses by itself, such as 417.
+  class AppResponse extends ServerResponse {
+    constructor(...args: ConstructorParameters<typeof ServerResponse>) {
+      super(...args);
+      written.set(args[0].socket, new Promise((resolve) => this.on('close', resolve)));
     }
-    const { path, from } = parseTarget(request);
-    const refused = refuse(request, path, from);
-    if (refused) return send(responseTo(request, socket), refused);
-
-    // The answer to the handshake and the first stanza leave in one packet.
-    socket.cork();
-    // faye-websocket keeps what it gets as long as the connection lasts: these, not the request.
-    recital.begin(new WebSocket({ method, url, headers }, socket, head, [], OPTIONS), Number(from));
-    process.nextTick(() => socket.uncork());
+  }
+  const server: Server = createServer({ ServerResponse: AppResponse }, (request, response) => {
+    send(response, respond(request));
+  });
+  server.on('upgrade', async (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    // Node has removed its own listener. Without one, a reset ends the process.
+    socket.on('error', () => socket.destroy());
+    // Keep the order of responses. One with `Connection: close` is the last.
+    await written.get(socket);
+    if (!socket.writable) return;
+    const response = isHandshake(request) ? refuse(request) : respond(request);
+    if (response) return sendRaw(socket, request.method, response);
+    const { from } = parseTarget(request);
+    const reader = new Reader(request, socket, head);
+    reader.on('open', () => {
+      readers.add(reader);
+      recital.begin(reader, Number(from));
+    });
+    reader.on('close', () => readers.delete(reader));
   });
 
-  function refuse({ headers }: IncomingMessage, path: string, from: string): Answer | undefined {
-    const { host = '', origin, 'sec-websocket-key': key = '' } = headers;
-    if (path !== '/ws') return NOT_FOUND;
-    if (headers['sec-websocket-version'] !== '13' || !KEY.test(key)) return UPGRADE_REQUIRED;
-    if (!/^\d+$/.test(from) || Number(from) > recital.maxFrom) {
-      const value = JSON.stringify(from);
-      return [400, `from is ${value}, but takes a whole number from 0 to ${recital.maxFrom}.`];
+  /** The response to a plain request. */
+  function respond(request: IncomingMessage): Response {
+    const { method, headers } = request;
+    if (closing) return UNAVAILABLE;
+    if (method !== 'GET' && method !== 'HEAD') {
+      return sentence(405, `${method} is not allowed. Use GET or HEAD.`, { Allow: 'GET, HEAD' });
     }
-    const own = [undefined, `http://${host.toLowerCase()}`, `https://${host.toLowerCase()}`];
-    if (own.includes(origin) || allowedOrigins.has(origin ?? '')) return undefined;
-    return [403, `Pages of ${origin} may not open this stream: ALLOWED_ORIGINS does not name it.`];
+    const { path } = parseTarget(request);
+    if (path === '/ws') return UPGRADE_REQUIRED;
+    const asset = assets.get(path === '/' ? 'index.html' : path.slice(1));
+    if (!asset) return NOT_FOUND;
+    const tags = headers['if-none-match']?.trim() ?? ''; // RFC 9110 section 13.1.2.
+    const isKnown = tags === '*' || tags.includes(asset.headers.ETag);
+    return isKnown ? { ...asset, status: 304, body: '' } : { ...asset, status: 200 };
   }
 
-  /** Stops listening and closes every reader with 4001; who still asks anything is told 503. */
+  /** The response to a handshake that is refused. */
+  function refuse(request: IncomingMessage): Response | undefined {
+    const { path, from } = parseTarget(request);
+    const { host, origin, ...headers } = request.headers;
+    if (closing) return UNAVAILABLE;
+    if (path !== '/ws') return NOT_FOUND;
+    const { 'sec-websocket-version': version, 'sec-websocket-key': key = '' } = headers;
+    if (version !== '13' || !KEY.test(key)) return UPGRADE_REQUIRED;
+    if (!host) return sentence(400, 'The Host header is missing.');
+    const extensions = headers['sec-websocket-extensions'];
+    if (extensions && !extensions.split(/ *, */).every((one) => EXTENSION.test(one))) {
+      return sentence(400, `Sec-WebSocket-Extensions is malformed: ${extensions}`);
+    }
+    if (!/^\d+$/.test(from) || Number(from) > recital.maxFrom) {
+      const range = `a whole number from 0 to ${recital.maxFrom}`;
+      return sentence(400, `from is ${JSON.stringify(from)}, but must be ${range}.`);
+    }
+    const own = ['http', 'https'].map((scheme) => toOrigin(`${scheme}://${host}`));
+    if (!origin || [...own, ...allowedOrigins].includes(toOrigin(origin))) return undefined;
+    return sentence(403, `Pages of ${origin} may not open this stream. See ALLOWED_ORIGINS.`);
+  }
+
+  /** Stops listening and closes every reader with 4001; later requests get 503. */
   function close(): void {
     closing = true;
     server.close();
-    server.closeIdleConnections(); // Which Node 18 leaves open: a browser would go on asking there.
-    recital.close(4001, 'server is shutting down');
+    server.closeIdleConnections(); // Node 18 leaves them open, and browsers would reuse them.
+    for (const reader of readers) reader.close(4001, 'server is shutting down');
   }
-
   return { server, close };
 }
 
-/** What a request is for: the path below the mount, at least `/`, and how much was heard. */
+/** The path below the mount, at least `/`, and how many stanzas were heard. */
 function parseTarget({ url = '' }: IncomingMessage): { path: string; from: string } {
-  // RFC 9112 section 3.2.2: a server must take a whole URL as well, as proxies send it.
+  // A proxy may send a whole URL (RFC 9112 section 3.2.2).
   const [, path = '', query] = /^(?:https?:\/\/[^/?]*)?([^?]*)\??(.*)$/i.exec(url) ?? [];
   const from = new URLSearchParams(query).get('from') ?? '0';
   return { path: path.replace(MOUNT, '') || '/', from };
 }
 
-/** A response on the socket of an upgrade, which `node:http` has let go; closes it afterwards. */
-function responseTo(request: IncomingMessage, socket: Socket): ServerResponse {
-  const response = new ServerResponse(request);
-  response.assignSocket(socket);
-  response.shouldKeepAlive = false;
-  return response.on('finish', () => {
-    // What the client still sends is read, or closing would reset the answer away from it.
-    socket.resume().end();
-    const limit = setTimeout(() => socket.destroy(), LINGER_MS);
-    socket.on('close', () => clearTimeout(limit));
-  });
-}
+/** Any other upgrade is answered as the plain request that it also is (RFC 9110 section 7.8). */
+const isHandshake = (request: IncomingMessage): boolean =>
+  request.httpVersion !== '1.0' && !hasBody(request) && WebSocket.isWebSocket(request);
 
-function send(response: ServerResponse, [status, message, headers]: Answer): void {
-  const text = { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' };
-  const body = `${message}\n`;
-  response.writeHead(status, { ...text, 'Content-Length': Buffer.byteLength(body), ...headers });
-  response.end(body);
-}
+/** Makes origins comparable: no default port, no capitals. */
+const toOrigin = (url: string): string => (URL.canParse(url) ? new URL(url).origin : url);

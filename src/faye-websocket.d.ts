@@ -18,9 +18,9 @@ declare module 'faye-websocket' {
       on(event: 'message', listener: (event: { data: string | Buffer }) => void): this;
       on(event: 'close', listener: (event: { code: number; reason: string }) => void): this;
       on(event: 'error', listener: (event: { message: string }) => void): this;
-      /** Answers false when the peer is to get no more before `drain`, or the socket is closing. */
+      /** Returns false if the buffer is full until `drain`, or if the socket is closing. */
       send(data: string | Buffer): boolean;
-      /** Throws unless `code` is 1000 or 3000 to 4999. Waits up to 30 s for the peer's own close. */
+      /** Throws unless `code` is 1000 or 3000 to 4999. Waits up to 30 s for the peer's close. */
       close(code?: number, reason?: string): void;
       ping(message?: string, callback?: () => void): boolean;
       /** Stops and restarts taking messages from the peer. */

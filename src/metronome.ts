@@ -1,67 +1,42 @@
 type Listener = () => void;
+/** Listeners that are due together, in milliseconds on the monotonic clock. */
+type Beat = { due: number; listeners: Set<Listener>; timer?: NodeJS.Timeout };
 
-/**
- * The pace of all readers: one timer for everybody, `intervalMs` milliseconds from beat to beat.
- *
- * Each listener is due one interval after it joined, and every interval after that, counted on the
- * monotonic clock: a late timer delays one call and never the ones behind it. All have the same
- * interval, so that order of insertion is order of due time: a beat that has been goes to the end.
- */
+/** The pace of all readers: calls each listener every `intervalMs` milliseconds after it joined. */
 export function createMetronome(intervalMs: number) {
-  /** Who is due at each beat, by its time in milliseconds on the monotonic clock. */
-  const beats = new Map<number, Set<Listener>>();
-  /** The beats that the timer is to call, each with those who were due. */
-  const overdue: [Set<Listener>, Listener[]][] = [];
-  let lastDue = 0;
-  let timer: NodeJS.Timeout | undefined;
+  const beats = new Map<Listener, Beat>();
+  let newest: Beat | undefined;
 
-  /** Calls `listener` every interval from now on, the first time one interval from now. */
+  /** Calls `listener` every interval, the first time one interval from now. */
   function join(listener: Listener): void {
-    const now = performance.now();
-    // What is due by now goes to the end first, or would stay behind the newcomer for good.
-    advance(now);
-    const due = now + intervalMs;
-    // Up to 10 ms early (a tenth of a short interval), it shares the last beat.
-    if (due - lastDue >= Math.min(10, intervalMs / 10)) lastDue = due;
-    beats.set(lastDue, (beats.get(lastDue) ?? new Set()).add(listener));
-    arm();
+    const due = performance.now() + intervalMs;
+    // Share the newest beat if it comes at most 10 ms early (a tenth of a short interval).
+    if (!newest || due - newest.due >= Math.min(10, intervalMs / 10)) {
+      newest = { due, listeners: new Set() };
+      schedule(newest, intervalMs);
+    }
+    newest.listeners.add(listener);
+    beats.set(listener, newest);
   }
 
-  /** Calls `listener` no more. One that never joined is no error. */
+  /** Stops calling `listener`, if it has joined. */
   function leave(listener: Listener): void {
-    for (const [due, listeners] of beats) {
-      if (listeners.delete(listener) && listeners.size === 0) beats.delete(due);
-    }
-    if (beats.size > 0) return;
-    clearTimeout(timer);
-    timer = undefined;
+    const beat = beats.get(listener);
+    beats.delete(listener);
+    if (!beat?.listeners.delete(listener) || beat.listeners.size > 0) return;
+    clearTimeout(beat.timer);
+    if (beat === newest) newest = undefined;
   }
 
-  function advance(now: number): void {
-    // Comes to those that it has moved as well: they may be due more than once.
-    for (const [due, listeners] of beats) {
-      if (due > now) return;
-      overdue.push([listeners, [...listeners]]);
-      lastDue = due + intervalMs;
-      beats.delete(due);
-      beats.set(lastDue, listeners);
-    }
+  function schedule(beat: Beat, delayMs: number): void {
+    beat.timer = setTimeout(() => {
+      const now = performance.now();
+      // A late timer delays no later beat. After a longer stall, nothing is made up for.
+      beat.due = (now - beat.due < intervalMs ? beat.due : now) + intervalMs;
+      schedule(beat, Math.ceil(beat.due - now));
+      // A copy, because listeners join and leave meanwhile.
+      for (const listener of [...beat.listeners]) if (beat.listeners.has(listener)) listener();
+    }, delayMs);
   }
-
-  function arm(): void {
-    const [next] = beats.keys();
-    if (timer || next === undefined) return;
-    timer = setTimeout(() => {
-      timer = undefined;
-      advance(performance.now());
-      // Who is made to leave by another is not called.
-      for (const [listeners, due] of overdue) {
-        for (const listener of due) if (listeners.has(listener)) listener();
-      }
-      overdue.length = 0;
-      arm();
-    }, Math.max(0, Math.ceil(next - performance.now())));
-  }
-
   return { join, leave };
 }

@@ -1,5 +1,4 @@
-// First of all, so that every stack trace names the line of the .ts file.
-process.setSourceMapsEnabled(true);
+process.setSourceMapsEnabled(true); // First, so that stack traces name lines of .ts files.
 
 import type { AddressInfo } from 'node:net';
 import { createApp } from './app.js';
@@ -7,12 +6,10 @@ import { canto1 } from './canto1.js';
 import { hostInIisnode } from './iisnode.js';
 import { readSettings, SettingError, type Settings } from './settings.js';
 
-/** How long readers may take to answer the close when the server shuts down, in milliseconds. */
-const SHUTDOWN_MS = 3000;
-/** Signals within so many milliseconds are one press of Ctrl+C, which npm passes on as well. */
-const ONE_PRESS_MS = 500;
+const SHUTDOWN_MS = 3000; // For readers to answer the close frame.
+const ONE_PRESS_MS = 500; // npm passes Ctrl+C on as well: signals within this time are one.
 
-// Loading this file starts the server: iisnode requires it, so it is not the main module there.
+// Loading this file starts the server: under iisnode it is not the main module.
 try {
   start(readSettings(process.env));
 } catch (error) {
@@ -21,16 +18,20 @@ try {
 }
 
 function start(settings: Settings): void {
+  const { listen } = settings;
   const { server, close } = createApp(canto1, settings);
   if (process.env['IISNODE_VERSION']) hostInIisnode(server);
 
   server.on('error', (error) => {
-    // Once it listens, an error is that of one connection that could not be accepted.
-    if (server.listening) console.error(`A connection was refused: ${error.message}.`);
-    else fail(`Cannot listen on ${explain(error, settings.listen)}.`);
+    // Once it listens, only a single connection has failed.
+    if (server.listening) console.error(`A connection was not accepted: ${error.message}.`);
+    else fail(explain(error, listen));
   });
-  server.listen(settings.listen, () => {
-    console.log(`Dante reads at ${formatAddress(server.address(), settings.listen)}`);
+  server.listen(listen, () => {
+    if ('path' in listen) return console.log(`Listening on ${listen.path}`);
+    const host = listen.host?.includes(':') ? `[${listen.host}]` : (listen.host ?? 'localhost');
+    const { port } = server.address() as AddressInfo; // A string for a path only.
+    console.log(`Listening on http://${host}:${port}/`);
   });
 
   let signalledAt: number | undefined;
@@ -48,18 +49,12 @@ function fail(message: string): void {
   process.exitCode = 1;
 }
 
-/** What it cannot listen on, why, and what to do about it. */
+/** Why it cannot listen, and the remedy. */
 function explain({ code, message }: NodeJS.ErrnoException, listen: Settings['listen']): string {
   const [place, inUse] = 'path' in listen
-    ? [listen.path, 'it is there already; stop who listens on it or, if nobody does, delete it']
-    : [`port ${listen.port}`, 'it is in use; stop the program that has it, or set PORT to another'];
-  const noRight = 'there is no right to; set PORT to another, such as 8888, or get more rights';
-  const remedy = { EADDRINUSE: inUse, EACCES: noRight }[code ?? ''];
-  return `${place}: ${remedy ?? message}`;
-}
-
-function formatAddress(address: AddressInfo | string | null, listen: Settings['listen']): string {
-  if (address === null || typeof address === 'string' || 'path' in listen) return String(address);
-  const host = listen.host?.includes(':') ? `[${listen.host}]` : listen.host;
-  return `http://${host ?? 'localhost'}:${address.port}/`;
+    ? [listen.path, 'it exists. Stop the program that uses it or, if there is none, delete it']
+    : [`port ${listen.port}`, 'it is in use. Stop the program that uses it, or set another PORT'];
+  const denied = 'permission denied. Set PORT to another value, such as 8888';
+  const remedy = { EADDRINUSE: inUse, EACCES: denied }[code ?? ''];
+  return `Cannot listen on ${place}: ${remedy ?? message}.`;
 }
