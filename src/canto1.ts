@@ -1,6 +1,6 @@
 /**
- * Dante Alighieri, Inferno, Canto I, in Henry Wadsworth Longfellow's translation of 1867 (public domain).
- * The one file to replace: export your own list of strings and every reader hears them in order.
+ * Dante Alighieri, Inferno, Canto I, in Henry Wadsworth Longfellow's translation of 1867, which is
+ * in the public domain. Replace the list by your own.
  */
 const poem = `
 Midway upon the journey of our life
@@ -19,16 +19,16 @@ I cannot well repeat how there I entered,
 So full was I of slumber at the moment
 In which I had abandoned the true way.
 
-But after I had reached a mountain's foot,
+But after I had reached a mountain’s foot,
 At that point where the valley terminated,
 Which had with consternation pierced my heart,
 
 Upward I looked, and I beheld its shoulders,
-Vested already with that planet's rays
+Vested already with that planet’s rays
 Which leadeth others right by every road.
 
 Then was the fear a little quieted
-That in my heart's lake had endured throughout
+That in my heart’s lake had endured throughout
 The night, which I had passed so piteously.
 
 And even as he, who, with distressful breath,
@@ -45,7 +45,7 @@ So that the firm foot ever was the lower.
 
 And lo! almost where the ascent began,
 A panther light and swift exceedingly,
-Which with a spotted skin was covered o'er!
+Which with a spotted skin was covered o’er!
 
 And never moved she from before my face,
 Nay, rather did impede so much my way,
@@ -61,7 +61,7 @@ The variegated skin of that wild beast,
 
 The hour of time, and the delicious season;
 But not so much, that did not give me fear
-A lion's aspect which appeared to me.
+A lion’s aspect which appeared to me.
 
 He seemed as if against me he were coming
 With head uplifted, and with ravenous hunger,
@@ -79,7 +79,7 @@ And as he is who willingly acquires,
 And the time comes that causes him to lose,
 Who weeps in all his thoughts and is despondent,
 
-E'en such made me that beast withouten peace,
+E’en such made me that beast withouten peace,
 Which, coming on against me by degrees
 Thrust me back thither where the sun is silent.
 
@@ -88,14 +88,14 @@ Before mine eyes did one present himself,
 Who seemed from long-continued silence hoarse.
 
 When I beheld him in the desert vast,
-"Have pity on me," unto him I cried,
-"Whiche'er thou art, or shade or real man!"
+“Have pity on me,” unto him I cried,
+“Whiche’er thou art, or shade or real man!”
 
-He answered me: "Not man; man once I was,
+He answered me: “Not man; man once I was,
 And both my parents were of Lombardy,
 And Mantuans by country both of them.
 
-'Sub Julio' was I born, though it was late,
+‘Sub Julio’ was I born, though it was late,
 And lived at Rome under the good Augustus,
 During the time of false and lying gods.
 
@@ -104,14 +104,14 @@ Son of Anchises, who came forth from Troy,
 After that Ilion the superb was burned.
 
 But thou, why goest thou back to such annoyance?
-Why climb'st thou not the Mount Delectable,
-Which is the source and cause of every joy?"
+Why climb’st thou not the Mount Delectable,
+Which is the source and cause of every joy?”
 
-"Now, art thou that Virgilius and that fountain
-Which spreads abroad so wide a river of speech?"
+“Now, art thou that Virgilius and that fountain
+Which spreads abroad so wide a river of speech?”
 I made response to him with bashful forehead.
 
-"O, of the other poets honour and light,
+“O, of the other poets honour and light,
 Avail me the long study and great love
 That have impelled me to explore thy volume!
 
@@ -121,11 +121,11 @@ The beautiful style that has done honour to me.
 
 Behold the beast, for which I have turned back;
 Do thou protect me from her, famous Sage,
-For she doth make my veins and pulses tremble."
+For she doth make my veins and pulses tremble.”
 
-"Thee it behoves to take another road,"
+“Thee it behoves to take another road,”
 Responded he, when he beheld me weeping,
-"If from this savage place thou wouldst escape;
+“If from this savage place thou wouldst escape;
 
 Because this beast, at which thou criest out,
 Suffers not any one to pass her way,
@@ -141,7 +141,7 @@ Comes, who shall make her perish in her pain.
 
 He shall not feed on either earth or pelf,
 But upon wisdom, and on love and virtue;
-'Twixt Feltro and Feltro shall his nation be;
+’Twixt Feltro and Feltro shall his nation be;
 
 Of that low Italy shall he be the saviour,
 On whose account the maid Camilla died,
@@ -161,7 +161,7 @@ Who cry out each one for the second death;
 
 And thou shalt see those who contented are
 Within the fire, because they hope to come,
-Whene'er it may be, to the blessed people;
+Whene’er it may be, to the blessed people;
 
 To whom, then, if thou wishest to ascend,
 A soul shall be for that than I more worthy;
@@ -173,15 +173,15 @@ Wills that through me none come into his city.
 
 He governs everywhere, and there he reigns;
 There is his city and his lofty throne;
-O happy he whom thereto he elects!"
+O happy he whom thereto he elects!”
 
-And I to him: "Poet, I thee entreat,
+And I to him: “Poet, I thee entreat,
 By that same God whom thou didst never know,
 So that I may escape this woe and worse,
 
 Thou wouldst conduct me there where thou hast said,
 That I may see the portal of Saint Peter,
-And those thou makest so disconsolate."
+And those thou makest so disconsolate.”
 
 Then he moved on, and I behind him followed.
 `;
