@@ -1,7 +1,5 @@
-// Runs before every build: what came from a source that is gone must not live on.
+// Removes the compiled tests before they are compiled again: a deleted test must not run.
 const { rmSync } = require('node:fs');
 const { join } = require('node:path');
 
-for (const folder of ['dist', '.test']) {
-  rmSync(join(__dirname, '..', folder), { recursive: true, force: true });
-}
+rmSync(join(__dirname, '..', '.test'), { recursive: true, force: true });

@@ -1,15 +1,38 @@
-// `npm run dev`: the compiler and the server, both watching, in one terminal.
+// `npm run dev`: compiles every change of src/, and restarts the server with it or with public/.
 const { spawn } = require('node:child_process');
+const { readdirSync, statSync } = require('node:fs');
+const { join } = require('node:path');
 
-const compiler = [require.resolve('typescript/bin/tsc'), '--watch', '--preserveWatchOutput'];
-const server = ['--watch', 'dist/server.js'];
-const children = [compiler, server].map((args) => spawn(process.execPath, args, { stdio: 'inherit' }));
-
-function stop() {
-  for (const child of children) child.kill();
-  process.exit();
-}
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
-// A signal to npm ends its shell without a word to this process, whose parent is another then.
+const root = join(__dirname, '..');
+const start = (...args) => spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
+const compiler = start(require.resolve('typescript/bin/tsc'), '--watch', '--preserveWatchOutput');
 const { ppid } = process;
-setInterval(() => process.ppid === ppid || stop(), 200);
+let server, seen, served;
+
+/** The names and times of all files that the server loads. */
+function look() {
+  const files = ['dist', 'public'].flatMap((folder) =>
+    readdirSync(join(root, folder)).map((name) => join(root, folder, name)));
+  return files.map((file) => `${file} ${statSync(file).mtimeMs}`).join('\n');
+}
+
+function restart() {
+  server = start(join('dist', 'server.js'));
+}
+
+setInterval(() => {
+  // A signal to npm ends its shell without telling this process, which then has another parent.
+  if (process.ppid !== ppid) process.exit();
+  let files;
+  try { files = look(); } catch { return; } // A clean or a build is at work: look again.
+  // A build writes many files: wait until nothing has changed since the last look.
+  if (files === seen && files !== served && files.includes('server.js')) {
+    served = files;
+    if (server?.exitCode === null && server.kill('SIGKILL')) server.once('exit', restart);
+    else restart();
+  }
+  seen = files;
+}, 200);
+
+process.on('exit', () => [compiler, server].forEach((child) => child?.kill('SIGKILL')));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit());
