@@ -1,5 +1,6 @@
+import './support/bounds.js';
 import assert from 'node:assert/strict';
-import { describe, test, type TestContext } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { createMetronome } from '../dist/metronome.js';
 import { FakeClock } from './support/clock.js';
 
@@ -7,208 +8,139 @@ function setUp(t: TestContext, intervalMs: number) {
   const clock = new FakeClock().install(t);
   const metronome = createMetronome(intervalMs);
   const start = clock.nowMs;
-  /** Lets a listener join and returns the times at which it is called, from the start. */
-  const join = (): { times: number[]; leave(): void } => {
+  /** Joins, and records when the listener is called, in milliseconds from the start. */
+  const join = (act = (): void => {}): { times: number[]; leave(): void } => {
     const times: number[] = [];
-    const listener = (): void => void times.push(clock.nowMs - start);
+    const listener = (): void => {
+      times.push(clock.nowMs - start);
+      act();
+    };
     metronome.join(listener);
     return { times, leave: () => metronome.leave(listener) };
   };
-  return { clock, metronome, join };
+  return { clock, join };
 }
 
-describe('metronome', { timeout: 60_000 }, () => {
-  test('a listener is called every interval, the first time one interval after it joined', (t) => {
-    const { clock, join } = setUp(t, 2000);
-    const { times } = join();
-    clock.advance(6000);
-    assert.deepEqual(times, [2000, 4000, 6000]);
-  });
+test('a listener is called every interval, the first time one interval after it joined', (t) => {
+  const { clock, join } = setUp(t, 2000);
+  const { times } = join();
+  clock.advance(6000);
+  assert.deepEqual(times, [2000, 4000, 6000]);
+});
 
-  test('a late timer delays that one call and none behind it', (t) => {
-    const { clock, join } = setUp(t, 2000);
-    const { times } = join();
-    clock.advance(1900);
-    clock.stall(600);
-    clock.advance(5500);
-    assert.deepEqual(times, [2500, 4000, 6000, 8000]);
-  });
+test('a late timer delays one call, and 45 late timers cause no drift', (t) => {
+  const { clock, join } = setUp(t, 2000);
+  const { times } = join();
+  for (let k = 1; k <= 45; k += 1) {
+    clock.advance(k * 2000 + 999 - clock.nowMs);
+    clock.stall(k === 20 ? 1950 : 8);
+    clock.advance(0);
+  }
+  const late = times.map((time, k) => time - (k + 1) * 2000);
+  assert.deepEqual(late, Array<number>(45).fill(7).fill(1949, 19, 20));
+});
 
-  test('after 45 late timers the schedule has not drifted', (t) => {
-    const { clock, join } = setUp(t, 2000);
-    const { times } = join();
-    for (let k = 1; k <= 45; k += 1) {
-      clock.advance(k * 2000 + 999 - clock.nowMs);
-      clock.stall(8); // Every timer is 7 ms late.
-      clock.advance(0);
-    }
-    assert.deepEqual(times, Array.from({ length: 45 }, (_, k) => (k + 1) * 2000 + 7));
-  });
-
-  test('a stall of several intervals skips no call', (t) => {
+for (const stallMs of [200, 350, 3_600_000]) {
+  test(`a stall of ${stallMs} ms at an interval of 100 ms is one call`, (t) => {
     const { clock, join } = setUp(t, 100);
     const { times } = join();
-    clock.stall(350);
-    clock.advance(50);
-    assert.deepEqual(times, [350, 350, 350, 400]);
+    clock.stall(stallMs);
+    clock.advance(350);
+    assert.deepEqual(times, [stallMs, stallMs + 100, stallMs + 200, stallMs + 300]);
   });
+}
 
-  test('one who joins while others are overdue does not push them back', (t) => {
-    const { clock, join } = setUp(t, 1000);
-    const early = join();
-    clock.advance(300);
-    const middle = join();
-    clock.stall(1400); // Both are overdue, early by 700 ms and middle by 400 ms.
-    const late = join();
-    clock.advance(1400);
-    assert.deepEqual(early.times, [1700, 2000, 3000]);
-    assert.deepEqual(middle.times, [1700, 2300]);
-    assert.deepEqual(late.times, [2700]);
-  });
-
-  test('all are served by one timer', (t) => {
-    const { clock, join } = setUp(t, 2000);
-    for (let i = 0; i < 100; i += 1) {
-      join();
-      clock.advance(7);
-      assert.equal(clock.timers.size, 1);
-    }
-    clock.advance(5000);
+test('listeners that join within 10 ms, or a tenth of the interval, share a beat', (t) => {
+  for (const [intervalMs, limitMs] of [[2000, 10], [50, 5], [100, 10]] as const) {
+    const { clock, join } = setUp(t, intervalMs);
+    const [first, second] = [join(), (clock.advance(limitMs - 1), join())];
     assert.equal(clock.timers.size, 1);
-  });
-
-  test('who joins within 10 ms of another shares its beat, and is never called late', (t) => {
-    const { clock, join } = setUp(t, 2000);
-    const first = join();
-    clock.advance(9);
-    const second = join();
     clock.advance(1);
     const third = join();
-    clock.advance(3990);
-    assert.deepEqual(first.times, [2000, 4000]);
-    assert.deepEqual(second.times, [2000, 4000]);
-    assert.deepEqual(third.times, [2010]);
-  });
+    assert.equal(clock.timers.size, 2);
+    clock.advance(intervalMs);
+    assert.deepEqual([first.times, second.times], [[intervalMs], [intervalMs]]);
+    assert.deepEqual(third.times, [intervalMs + limitMs]);
+    t.mock.restoreAll();
+  }
+});
 
-  test('at a short interval a beat is shared within a tenth of it', (t) => {
-    const { clock, join } = setUp(t, 50);
-    const first = join();
-    clock.advance(4);
-    const second = join();
-    clock.advance(2);
-    const third = join();
-    clock.advance(50);
-    assert.deepEqual([first.times, second.times, third.times], [[50], [50], [56]]);
-  });
+test('a listener that joins just after a beat shares it from then on', (t) => {
+  const { clock, join } = setUp(t, 1000);
+  const first = join();
+  clock.advance(1005);
+  const second = join();
+  clock.advance(2000);
+  assert.deepEqual([first.times, second.times], [[1000, 2000, 3000], [2000, 3000]]);
+  assert.equal(clock.timers.size, 1);
+});
 
-  test('who leaves is called no more, also from within its own call or that of another', (t) => {
-    const { clock, metronome, join } = setUp(t, 100);
-    const other = join();
-    let calls = 0;
-    const once = (): void => {
-      calls += 1;
-      metronome.leave(once);
-      other.leave();
-    };
-    other.leave();
-    metronome.join(once);
-    join().leave();
-    clock.advance(1000);
-    assert.equal(calls, 1);
-    assert.deepEqual(other.times, []);
-  });
+test('a listener that leaves is called no more, also from within its own call or another', (t) => {
+  const { clock, join } = setUp(t, 100);
+  const own: { times: number[]; leave(): void } = join(() => own.leave());
+  const killer = join(() => victim.leave());
+  const victim = join();
+  join().leave();
+  clock.advance(300);
+  assert.deepEqual([own.times, victim.times, killer.times], [[100], [], [100, 200, 300]]);
+  killer.leave();
+  killer.leave();
+  assert.equal(clock.timers.size, 0);
+});
 
-  test('who is made to leave by another of the same beat is not called in it', (t) => {
-    const { clock, metronome, join } = setUp(t, 100);
-    const leaver = { leave: (): void => {} };
-    metronome.join(() => leaver.leave());
-    const other = join();
-    leaver.leave = other.leave;
-    clock.advance(1000);
-    assert.deepEqual(other.times, []);
-  });
+test('a listener that joins during a beat is called one interval later', (t) => {
+  const { clock, join } = setUp(t, 100);
+  const joined: { times: number[] }[] = [];
+  join(() => void (joined.length === 0 && joined.push(join())));
+  clock.advance(250);
+  assert.deepEqual(joined[0]?.times, [200]);
+});
 
-  test('who joins in the middle of a beat is called one interval later, not in it', (t) => {
-    const { clock, metronome, join } = setUp(t, 100);
-    const newcomers: { times: number[] }[] = [];
-    metronome.join(() => void newcomers.push(join()));
-    clock.advance(200);
-    assert.deepEqual(newcomers.map(({ times }) => times), [[200], []]);
+test('a slow listener makes others late once', (t) => {
+  const { clock, join } = setUp(t, 200);
+  let busyMs = 100;
+  join(() => {
+    clock.stall(busyMs);
+    busyMs = 0;
   });
+  clock.advance(40);
+  const other = join();
+  clock.advance(1000);
+  assert.deepEqual(other.times.slice(0, 4), [300, 440, 640, 840]);
+});
 
-  test('a listener that is busy for long makes others late once, also if somebody joins then', (t) => {
-    const { clock, metronome, join } = setUp(t, 200);
-    const early = join();
-    let busyMs = 100;
-    clock.advance(20);
-    metronome.join(() => {
-      clock.stall(busyMs);
-      busyMs = 0;
-    });
-    clock.advance(40);
-    const other = join();
-    clock.advance(140);
-    clock.stall(30); // The busy one is overdue, and somebody joins before the timer comes.
-    const newcomer = join();
-    clock.advance(2000);
-    assert.deepEqual(early.times.slice(0, 3), [200, 400, 600]);
-    const [late = 0, ...onTime] = other.times;
-    assert.ok(late > 260, 'it was late once');
-    assert.deepEqual(onTime.slice(0, 9), Array.from({ length: 9 }, (_, k) => 460 + k * 200));
-    assert.deepEqual(newcomer.times.slice(0, 3), [430, 630, 830]);
+test('after all have left, the next listener starts a beat of its own', (t) => {
+  const { clock, join } = setUp(t, 100);
+  const first = join();
+  clock.advance(5);
+  first.leave();
+  assert.equal(clock.timers.size, 0);
+  const second = join();
+  clock.advance(100);
+  assert.deepEqual([first.times, second.times], [[], [105]]);
+});
+
+test('1,000 listeners keep their own times for forty beats', (t) => {
+  const { clock, join } = setUp(t, 2000);
+  const listeners = Array.from({ length: 1000 }, (_, i) => {
+    clock.advance((i * 7919) % 13);
+    return { joinedAt: clock.nowMs - 1000, ...join() };
   });
-
-  test('who joins in a busy beat is called one interval after that, and nobody behind it is late again', (t) => {
-    const { clock, metronome, join } = setUp(t, 200);
-    const newcomers: { times: number[] }[] = [];
-    metronome.join(() => {
-      if (newcomers.length > 0) return;
-      clock.stall(100);
-      newcomers.push(join());
-    });
-    clock.advance(40);
-    const other = join();
-    clock.advance(1000);
-    assert.deepEqual(other.times.slice(0, 4), [300, 440, 640, 840]);
-    assert.deepEqual(newcomers[0]?.times.slice(0, 3), [500, 700, 900]);
-  });
-
-  test('a beat that is due already is asked for at once: Node warns of a negative delay', (t) => {
-    const { clock, metronome, join } = setUp(t, 100);
-    metronome.join(() => clock.stall(250));
-    join();
-    clock.advance(1000);
-    assert.ok(clock.delays.length > 3);
-    assert.ok(clock.delays.every((delayMs) => delayMs >= 0), String(clock.delays));
-  });
-
-  test('when all have left, no timer is left', (t) => {
-    const { clock, join } = setUp(t, 100);
-    const listeners = [join(), join(), join()];
-    for (const { leave } of listeners) leave();
-    assert.equal(clock.timers.size, 0);
-    const again = join();
-    clock.advance(100);
-    assert.deepEqual(again.times, [100]);
-    again.leave();
-    again.leave();
-    assert.equal(clock.timers.size, 0);
-  });
-
-  test('a thousand listeners keep their own times over forty beats', (t) => {
-    const { clock, join } = setUp(t, 2000);
-    const listeners: { joined: number; times: number[] }[] = [];
-    for (let i = 0; i < 1000; i += 1) {
-      listeners.push({ joined: clock.nowMs - 1000, ...join() });
-      clock.advance((i * 7919) % 13);
+  clock.advance(80_000);
+  for (const { joinedAt, times } of listeners) {
+    assert.ok(times.length >= 40);
+    for (const [k, time] of times.entries()) {
+      const earlyMs = joinedAt + (k + 1) * 2000 - time;
+      assert.ok(earlyMs >= 0 && earlyMs < 10, `call ${k} came ${earlyMs} ms early`);
     }
-    clock.advance(80_000);
-    for (const { joined, times } of listeners) {
-      for (const [k, time] of times.entries()) {
-        const early = joined + (k + 1) * 2000 - time;
-        assert.ok(early >= 0 && early < 10, `call ${k} was ${early} ms early`);
-      }
-      assert.ok(times.length >= 40);
-    }
-  });
+  }
+  assert.ok(clock.delays.every((delayMs) => delayMs > 0), 'Node warns of a negative delay');
+});
+
+test('leaving takes one step, however many beats there are', (t) => {
+  const { clock, join } = setUp(t, 60_000);
+  const listeners = Array.from({ length: 1000 }, () => (clock.advance(10), join()));
+  const { mock } = t.mock.method(Set.prototype, 'delete');
+  for (const { leave } of listeners) leave();
+  assert.equal(mock.calls.length, 1000);
 });

@@ -1,41 +1,147 @@
+import './support/bounds.js';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { after, before, describe, test } from 'node:test';
-import { createApp } from '../dist/app.js';
-import { exchange, handshake } from './support/raw.js';
+import { test } from 'node:test';
+import { setImmediate as tick } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { startApp } from './support/app.js';
+import { connectTo, handshake, parseResponse } from './support/raw.js';
+import { createRandom, SEED } from './support/random.js';
 import { openReader } from './support/reader.js';
+import { until } from './support/until.js';
 
-const STANZAS = ['one\nuno', 'two', 'three', 'four', 'five'];
+const CONNECTIONS = 500;
+const STANZAS = Array.from({ length: 5000 }, (_, i) => `stanza ${i + 1}`);
+/** The readers of this test hear the last three stanzas. */
+const FROM = STANZAS.length - 3;
 
-describe('stream', { timeout: 60_000 }, () => {
-  const { server, close } = createApp(STANZAS, { listen: { port: 0 }, intervalMs: 5, allowedOrigins: new Set() });
-  let port = 0;
-  before(async () => {
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    ({ port } = server.address() as AddressInfo); // As it listens on a port.
-  });
-  after(close);
+const HTML = /^<!doctype html>[^]*<\/html>\n$/i;
+const [LENGTH, CHUNKED] = ['Content-Length: 3\r\n', 'Transfer-Encoding: chunked\r\n'];
+const plain = (target: string, lines = '', method = 'GET'): string =>
+  `${method} ${target} HTTP/1.1\r\nHost: dante.example\r\n${lines}\r\n`;
+const h2c = { Upgrade: 'h2c', Connection: 'Upgrade, HTTP2-Settings', 'HTTP2-Settings': 'AAMAAABk' };
 
-  for (const path of ['/ws', '/dante/server-faye.js/ws', '/ws?from=0', '/ws?x=1']) {
-    test(`${path} tells every stanza as one text message, verses joined by a newline, then closes with 1000`, async () => {
-      const reader = openReader(`ws://127.0.0.1:${port}${path}`);
-      assert.deepEqual(await reader.closed, { code: 1000, reason: '' });
-      assert.deepEqual(reader.messages, STANZAS);
-    });
+/** A request, its response, and whether that is the last one on its connection. */
+type Row = { bytes: string; status: number; body?: RegExp; ends?: boolean };
+const ROWS: Row[] = [
+  { bytes: plain('/'), status: 200, body: HTML },
+  { bytes: plain('/a/server-faye.js/style.css'), status: 200, body: /--paper/ },
+  { bytes: plain('/client.js', 'If-None-Match: *\r\n'), status: 304 },
+  { bytes: plain('/reading.js', '', 'HEAD'), status: 200 },
+  { bytes: plain('/missing'), status: 404, body: /^Not found/ },
+  { bytes: plain('/', '', 'DELETE'), status: 405, body: /^DELETE is not/ },
+  { bytes: plain('/favicon.svg', 'Expect: nothing\r\n'), status: 417 },
+  { bytes: plain('/ws'), status: 426, body: /^This is a Web/, ends: true },
+  { bytes: plain('/style.css', 'Connection: close\r\n'), status: 200, body: /--paper/, ends: true },
+  { bytes: plain('/', LENGTH, 'POST') + 'abc', status: 405, body: /^POST is/, ends: true },
+  { bytes: plain('/', CHUNKED) + '3\r\nabc\r\n0\r\n\r\n', status: 200, body: HTML, ends: true },
+  { bytes: handshake('/', h2c), status: 200, body: HTML, ends: true },
+  { bytes: handshake('/style.css', h2c, { method: 'HEAD' }), status: 200, ends: true },
+  { bytes: handshake('/', h2c, { method: 'PUT' }), status: 405, body: /^PUT is/, ends: true },
+  { bytes: handshake('/no'), status: 404, body: /^Not found/, ends: true },
+  { bytes: handshake('/ws?from=5001'), status: 400, body: /^from is.* to 5000\.$/m, ends: true },
+  { bytes: handshake('/ws', { Origin: 'http://no.example' }), status: 403, ends: true },
+  { bytes: handshake('/ws', { 'Sec-WebSocket-Extensions': '@@@' }), status: 400, ends: true },
+  { bytes: handshake('/ws', { 'Content-Length': '3' }) + 'abc', status: 426, ends: true },
+  { bytes: handshake('/ws', {}, { version: '1.0' }), status: 426, ends: true },
+  { bytes: handshake(`/ws?from=${FROM}`), status: 101, ends: true },
+  { bytes: handshake(`/server-faye.js/ws?from=${FROM}`), status: 101, ends: true },
+];
+
+test('every stanza is one text message, from any place, then comes close 1000', async () => {
+  const few = ['one\nuno', 'two', 'three'];
+  const { port, close } = await startApp(few, 5);
+  for (let from = 0; from <= few.length; from += 1) {
+    const reader = openReader(`ws://127.0.0.1:${port}/ws?from=${from}`);
+    assert.deepEqual(await reader.closed, { code: 1000, reason: '' });
+    assert.deepEqual(reader.messages, few.slice(from));
+  }
+  close();
+});
+
+test('random pipelines get the right responses in order, and hurt nobody', async () => {
+  const random = createRandom(SEED);
+  const below = (limit: number): number => Math.floor(random() * limit);
+  const { server, port, close } = await startApp(STANZAS, 5);
+  const bystander = openReader(`ws://127.0.0.1:${port}/ws`);
+  await bystander.opened;
+
+  /** Opens a connection, sends a random pipeline, and compares what comes back. */
+  async function play(): Promise<void> {
+    const rows: Row[] = [];
+    for (let more = 1 + below(4); more > 0; more -= 1) {
+      const row = ROWS[below(ROWS.length)] ?? assert.fail();
+      rows.push(row);
+      // After a handshake come frames, and after `Connection: close` nothing.
+      if (row.status === 101 || row.bytes.includes(': close')) break;
+    }
+    const bytes = Buffer.from(rows.map((row) => row.bytes).join(''));
+    const cuts = Array.from({ length: below(3) }, () => below(bytes.length)).sort((a, b) => a - b);
+    const ending = ['wait', 'half-close', 'reset', 'leave'][below(4)];
+    const last = rows.findIndex(({ ends }) => ends);
+    const expected = last < 0 ? rows : rows.slice(0, last + 1);
+
+    const socket = connectTo(port);
+    let received = Buffer.alloc(0);
+    socket.on('error', () => {}); // A reset may come back.
+    socket.on('data', (chunk) => (received = Buffer.concat([received, chunk])));
+    const closed = once(socket, 'close');
+    await once(socket, 'connect');
+    for (const [i, cut] of [...cuts, bytes.length].entries()) {
+      socket.write(bytes.subarray(cuts[i - 1] ?? 0, cut));
+      await tick();
+    }
+    if (ending === 'half-close') socket.end();
+    if (ending === 'reset') socket.resetAndDestroy();
+    if (ending === 'leave') socket.destroy();
+    // The server keeps a connection without a last request open, and waits for a client's close.
+    if (ending === 'wait') {
+      await until(() => check() === expected.length || socket.destroyed, 'all responses');
+      socket.destroy();
+    }
+    await closed;
+    const count = check();
+    const isWhole = ending === 'half-close' ? expected.at(-1)?.status !== 101 : ending === 'wait';
+    if (isWhole) assert.equal(count, expected.length, `${ending} ${cuts}: ${bytes}\n\n${received}`);
+
+    /** Compares all complete responses with the expected ones, and returns how many there are. */
+    function check(): number {
+      let rest: Buffer = received;
+      for (const [i, { bytes: sent, status, body, ends }] of expected.entries()) {
+        const response = parseResponse(rest, sent.split(' ')[0]);
+        if (!response) return i;
+        assert.equal(response.status, status, sent);
+        assert.match(response.body, body ?? /^/, sent);
+        if (status !== 101 && ends) assert.match(response.headers['connection'] ?? '', /close$/);
+        rest = response.rest;
+        if (status === 101) {
+          const frames = STANZAS.slice(FROM).map((text) => `\x81\x0b${text}`); // 11 bytes long.
+          const stream = `${frames.join('')}\x88\x02\x03\xe8`;
+          assert.ok(stream.startsWith(rest.toString('latin1')), rest.toString('latin1'));
+          return rest.length === stream.length ? i + 1 : i;
+        }
+      }
+      assert.equal(rest.length, 0, `unexpected: ${rest}`);
+      return expected.length;
+    }
   }
 
-  for (let from = 0; from <= STANZAS.length; from += 1) {
-    test(`from=${from} goes on after the stanzas that were heard`, async () => {
-      const reader = openReader(`ws://127.0.0.1:${port}/ws?from=${from}`);
-      assert.deepEqual(await reader.closed, { code: 1000, reason: '' });
-      assert.deepEqual(reader.messages, STANZAS.slice(from));
-    });
+  let left = CONNECTIONS;
+  const worker = async (): Promise<void> => {
+    while (left-- > 0) await play();
+  };
+  try {
+    await Promise.all(Array.from({ length: 25 }, worker));
+    const heard = bystander.messages.length;
+    await until(() => bystander.messages.length > heard, 'the bystander to hear on');
+    assert.deepEqual(bystander.messages, STANZAS.slice(0, bystander.messages.length));
+    const getConnections = promisify(server.getConnections.bind(server));
+    await until(async () => (await getConnections()) === 1, 'the other sockets to close');
+    // A timer that is left keeps this file from ending: see support/bounds.ts.
+  } catch (error) {
+    throw new Error(`SEED=${SEED} repeats this failure.`, { cause: error });
+  } finally {
+    bystander.socket.close();
+    close();
   }
-
-  test('from above the number of stanzas is refused with 400, which says so', async () => {
-    const { status, body } = await exchange(port, handshake('/ws?from=6'));
-    assert.deepEqual([status, body], [400, 'from is "6", but takes a whole number from 0 to 5.\n']);
-  });
 });

@@ -1,23 +1,17 @@
-/** The server of faye-websocket's README, telling the canto, and nothing else. */
+/** The server of faye-websocket's README, with a timer for each reader. */
 import { createServer } from 'node:http';
 import WebSocket from 'faye-websocket';
-import { canto1 } from '../../dist/canto1.js';
+import { stanzas } from './report.js';
 
-const intervalMs = Number(process.env['INTERVAL_MS']);
 const server = createServer();
-
-server.on('upgrade', (request, socket, body) => {
-  if (!WebSocket.isWebSocket(request)) return;
-  const ws = new WebSocket(request, socket, body);
-  let told = 0;
-  let timer: NodeJS.Timeout;
-  const tell = (): void => {
-    ws.send(canto1[told++] ?? '');
-    if (told < canto1.length) timer = setTimeout(tell, intervalMs);
+server.on('upgrade', (request, socket, head) => {
+  const ws = new WebSocket(request, socket, head);
+  let sent = 0;
+  const send = (): void => {
+    ws.send(stanzas[sent++] ?? '');
+    if (sent < stanzas.length) setTimeout(send, Number(process.env['INTERVAL_MS']));
     else ws.close();
   };
-  ws.on('open', tell);
-  ws.on('close', () => clearTimeout(timer));
+  ws.on('open', send);
 });
-
-server.listen(Number(process.env['PORT']), '127.0.0.1');
+server.listen(0, '127.0.0.1', () => console.log(JSON.stringify(server.address())));

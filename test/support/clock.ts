@@ -1,19 +1,13 @@
 import type { TestContext } from 'node:test';
 
-interface Timer {
-  at: number;
-  callback: () => void;
-}
-
-/** A clock that stands still until it is told to go on, for the code under test that reads it. */
+/** A clock that stands still until a test advances it, for the code under test. */
 export class FakeClock {
   nowMs = 1000;
-  readonly timers = new Map<number, Timer>();
-  /** Every delay that was asked for, in milliseconds. */
+  readonly timers = new Map<number, { at: number; callback: () => void }>();
+  /** The delays of all timers so far, in milliseconds. */
   readonly delays: number[] = [];
-  #lastId = 0;
 
-  /** Puts this clock in the place of the global one until the test ends. */
+  /** Replaces the global clock and timers until the test ends. */
   install(t: TestContext): this {
     t.mock.method(performance, 'now', () => this.nowMs);
     t.mock.method(globalThis, 'setTimeout', this.setTimer);
@@ -22,8 +16,7 @@ export class FakeClock {
   }
 
   readonly setTimer = (callback: () => void, delayMs: number): number => {
-    const id = ++this.#lastId;
-    this.delays.push(delayMs);
+    const id = this.delays.push(delayMs);
     // Node and browsers alike: whole milliseconds, at least one.
     this.timers.set(id, { at: this.nowMs + Math.max(1, Math.trunc(delayMs)), callback });
     return id;
@@ -33,20 +26,25 @@ export class FakeClock {
     if (id !== undefined) this.timers.delete(id);
   };
 
-  /** Lets time pass, each timer firing when it is due. */
-  advance(ms: number): void {
-    const end = this.nowMs + ms;
-    for (;;) {
-      const [next] = [...this.timers].sort(([, a], [, b]) => a.at - b.at);
-      if (!next || next[1].at > end) break;
-      this.timers.delete(next[0]);
-      this.nowMs = Math.max(this.nowMs, next[1].at);
-      next[1].callback();
-    }
-    this.nowMs = end;
+  /** Advances to the next timer that is due by `endMs` and calls it. Returns false without one. */
+  next(endMs = Infinity): boolean {
+    let next: [number, { at: number; callback: () => void }] | undefined;
+    for (const timer of this.timers) if (!next || timer[1].at < next[1].at) next = timer;
+    if (!next || next[1].at > endMs) return false;
+    this.timers.delete(next[0]);
+    this.nowMs = Math.max(this.nowMs, next[1].at);
+    next[1].callback();
+    return true;
   }
 
-  /** Lets time pass while the process is busy: no timer fires until it is over. */
+  /** Lets time pass; each timer fires when it is due. */
+  advance(ms: number): void {
+    const endMs = this.nowMs + ms;
+    while (this.next(endMs));
+    this.nowMs = endMs;
+  }
+
+  /** Lets time pass while the process is busy or asleep: no timer fires. */
   stall(ms: number): void {
     this.nowMs += ms;
   }

@@ -1,63 +1,71 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { kill, track } from './bounds.js';
 import { until } from './until.js';
 
 export const ROOT = join(__dirname, '..', '..');
 
-/** The program, running as a child process. */
+/** A program that runs as a child process. */
 export interface Program {
   child: ChildProcess;
   /** What it has printed so far. */
   output: { stdout: string; stderr: string };
   /** Its exit code, or the signal that ended it. */
-  exited: Promise<number | NodeJS.Signals>;
+  exited: Promise<number | NodeJS.Signals | null>;
 }
 
-/** How a program is run, where it is not as usual. */
-export interface RunOptions extends SpawnOptions {
-  /** The program that runs it, and what goes before the script. */
-  node?: string[];
-  root?: string;
-  script?: string;
-  /** What goes behind the script. */
-  args?: string[];
-}
-
-const children = new Set<ChildProcess>();
-process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
-
-/** Runs a script of the project with these variables on top of the environment. */
-export function runProgram(env: Record<string, string>, options: RunOptions = {}): Program {
-  const { node = [process.execPath], root = ROOT, script = 'dist/server.js', args = [], ...rest } = options;
-  const [command = '', ...before] = node;
-  const child = spawn(command, [...before, join(root, script), ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    ...rest,
-    env: { ...process.env, ...env },
-  });
-  children.add(child);
+/** Runs `node ARGS` in the project's folder, with variables on top of the environment. */
+export function runNode(
+  args: string[],
+  env: Record<string, string> = {},
+  options: SpawnOptions = {},
+): Program {
+  const child = track(
+    spawn(process.execPath, args, {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...options,
+      env: { ...process.env, FORCE_COLOR: undefined, ...env },
+    }),
+  );
   const output = { stdout: '', stderr: '' };
   child.stdout?.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
   child.stderr?.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
-  const exited = new Promise<number | NodeJS.Signals>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code, signal) => {
-      children.delete(child);
-      resolve(code ?? signal ?? 'SIGKILL');
-    });
+  const exited = new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
+    child.once('error', reject).once('close', (code, signal) => resolve(code ?? signal));
   });
   return { child, output, exited };
 }
 
-/** Runs the program on a free port and resolves when it listens. */
+/** Runs the server on a free port until the test ends; resolves when it listens. */
 export async function startServer(
+  t: TestContext,
   env: Record<string, string> = {},
-  options: RunOptions = {},
+  { root, cwd }: { root?: string; cwd?: string } = {},
 ): Promise<Program & { port: number }> {
-  const program = runProgram({ PORT: '0', ...env }, options);
+  const script = join(root ?? ROOT, 'dist', 'server.js');
+  const program = runNode([script], { PORT: '0', ...env }, { cwd: cwd ?? root ?? ROOT });
+  t.after(async () => {
+    kill(program.child);
+    await program.exited; // On Windows the folder of a process that runs cannot be removed.
+  });
   const port = await until(() => {
     if (program.child.exitCode !== null) throw new Error(program.output.stderr);
-    return /^Dante reads at http:\S+:(\d+)\/\n$/.exec(program.output.stdout)?.[1];
+    return /:(\d+)\/\n$/.exec(program.output.stdout)?.[1];
   }, 'the server to listen');
   return { ...program, port: Number(port) };
+}
+
+/** Copies the built project to a folder that is removed after the test. */
+export function copyProject(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'dante-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
+  for (const name of ['dist', 'public', 'src', 'server-faye.js', 'package.json', 'tsconfig.json']) {
+    cpSync(join(ROOT, name), join(folder, name), { recursive: true });
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction');
+  return folder;
 }

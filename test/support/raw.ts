@@ -1,85 +1,80 @@
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 
-/** Where a server listens: a port of this machine, the path of a pipe or socket, or a URL's host. */
+/** Where a server listens: a port of this machine, the path of a pipe or socket, or a URL. */
 export type Place = number | string | URL;
+
+export interface RawResponse {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+  /** The bytes after this response. */
+  rest: Buffer;
+}
 
 export function connectTo(place: Place): Socket {
   if (typeof place === 'number') return connect({ port: place, host: '127.0.0.1' });
   if (typeof place === 'string') return connect({ path: place });
-  const { protocol, port } = place;
-  // An IPv6 address stands in brackets in a URL, and without them elsewhere.
   const host = place.hostname.replace(/^\[|\]$/g, '');
-  const secure = protocol === 'https:';
-  const socket = connect({ host, port: Number(port || (secure ? 443 : 80)), autoSelectFamily: true });
-  return secure ? connectTls({ socket, servername: isIP(host) ? '' : host, host }) : socket;
+  const isSecure = place.protocol === 'https:';
+  const port = Number(place.port || (isSecure ? 443 : 80));
+  const socket = connect({ host, port, autoSelectFamily: true });
+  return isSecure ? connectTls({ socket, servername: isIP(host) ? '' : host, host }) : socket;
 }
 
-export interface RawAnswer {
-  status: number;
-  headers: Record<string, string>;
-  body: string;
+/** Parses the first response in `bytes`. Returns undefined if it is not complete. */
+export function parseResponse(bytes: Buffer, method = 'GET'): RawResponse | undefined {
+  const start = bytes.indexOf('\r\n\r\n') + 4;
+  if (start < 4) return undefined;
+  const [statusLine = '', ...lines] = bytes.toString('latin1', 0, start - 4).split('\r\n');
+  const pairs = lines.map((line) => line.split(/: *(.*)/));
+  const headers: Record<string, string> = {};
+  for (const [name = '', value = ''] of pairs) headers[name.toLowerCase()] = value;
+  const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1]);
+  let end = start + Number(headers['content-length'] ?? Infinity);
+  if (headers['transfer-encoding'] === 'chunked') end = bytes.indexOf('0\r\n\r\n', start) + 5;
+  if (method === 'HEAD' || status === 101 || status === 304) end = start;
+  if (end < start || end > bytes.length) return undefined;
+  return { status, headers, body: bytes.toString('utf8', start, end), rest: bytes.subarray(end) };
 }
 
 /**
- * Sends these very bytes and resolves with the answer: once both sides have closed or, with
- * `whole`, once it is there, for where a host keeps the connection. With `readLate` it reads nothing
- * before all is sent, so that a reset takes the answer with it.
+ * Sends bytes on a new connection, and resolves with the response once the server has closed it or,
+ * with `keep`, once the response is complete. Throws after `timeoutMs`, in milliseconds.
  */
 export function exchange(
   place: Place,
-  bytes: string | Buffer,
-  { readLate = false, whole = false, timeoutMs = 10_000 } = {},
-): Promise<RawAnswer> {
+  bytes: string,
+  { keep = false, timeoutMs = 30_000 } = {},
+): Promise<RawResponse> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
     const socket = connectTo(place);
-    const answer = (): RawAnswer => parseAnswer(Buffer.concat(chunks).toString('utf8'));
-    const missing = whole ? 'There was no whole answer' : 'The server left the socket open';
-    const timer = setTimeout(() => socket.destroy(new Error(`${missing} within ${timeoutMs} ms.`)), timeoutMs);
+    const late = new Error(`No response within ${timeoutMs} ms.`);
+    const timer = setTimeout(() => socket.destroy(late), timeoutMs);
+    let received = Buffer.alloc(0);
+    const parse = (): RawResponse | undefined => parseResponse(received, bytes.split(' ')[0]);
     socket.on('error', reject);
-    const read = (): unknown =>
-      socket.on('data', (chunk) => {
-        chunks.push(chunk);
-        const isHttp = Buffer.concat(chunks).subarray(0, 5).equals(Buffer.from('HTTP/'));
-        if (whole && (!isHttp || isWhole(answer(), /^HEAD /.test(String(bytes))))) socket.destroy();
-      });
-    // Not at the end already: a reset behind the answer may take it away from slower readers.
+    socket.on('data', (chunk) => {
+      received = Buffer.concat([received, chunk]);
+      const isHttp = 'HTTP/1.1 '.startsWith(received.toString('latin1', 0, 9));
+      if (keep && (!isHttp || parse())) socket.destroy();
+    });
     socket.on('close', () => {
       clearTimeout(timer);
-      if (chunks.length === 0) reject(new Error('The connection was closed without an answer.'));
-      else resolve(answer());
+      const response = parse();
+      if (response) return resolve(response);
+      const start = JSON.stringify(received.toString('latin1', 0, 60));
+      reject(new Error(`The connection was closed after ${start}, which is no response.`));
     });
-    if (!readLate) read();
-    socket.write(bytes, () => readLate && read());
+    socket.write(bytes);
   });
 }
 
-function isWhole({ status, headers, body }: RawAnswer, toHead: boolean): boolean {
-  if (status === 0) return false;
-  if (toHead || status === 101 || status === 304) return true;
-  if (headers['transfer-encoding'] === 'chunked') return body.endsWith('0\r\n\r\n');
-  return Buffer.byteLength(body) >= Number(headers['content-length']);
-}
-
-function parseAnswer(text: string): RawAnswer {
-  const end = text.indexOf('\r\n\r\n');
-  if (end < 0) return { status: 0, headers: {}, body: '' };
-  const [statusLine = '', ...lines] = text.slice(0, end).split('\r\n');
-  const headers = Object.fromEntries(
-    lines.map((line) => {
-      const colon = line.indexOf(':');
-      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
-    }),
-  );
-  return { status: Number(statusLine.split(' ')[1]), headers, body: text.slice(end + 4) };
-}
-
-/** A good handshake (RFC 6455 section 1.2), with lines changed, added, or left out (undefined). */
+/** A handshake (RFC 6455 section 1.2), with headers changed, added or left out (undefined). */
 export function handshake(
   target = '/ws',
   changes: Record<string, string | undefined> = {},
-  method = 'GET',
+  { method = 'GET', version = '1.1' } = {},
 ): string {
   const headers: Record<string, string | undefined> = {
     Host: 'dante.example',
@@ -89,8 +84,15 @@ export function handshake(
     'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
     ...changes,
   };
-  const lines = Object.entries(headers).flatMap(([name, value]) =>
-    value === undefined ? [] : [`${name}: ${value}`],
+  const lines = Object.entries(headers).filter(([, value]) => value !== undefined);
+  const head = [[`${method} ${target} HTTP/${version}`], ...lines].map((line) => line.join(': '));
+  return `${head.join('\r\n')}\r\n\r\n`;
+}
+
+/** A plain request that asks for the connection to be closed. */
+export function request(target: string, headers: Record<string, string> = {}, method = 'GET') {
+  const none = Object.fromEntries(
+    ['Upgrade', 'Sec-WebSocket-Version', 'Sec-WebSocket-Key'].map((name) => [name, undefined]),
   );
-  return [`${method} ${target} HTTP/1.1`, ...lines, '', ''].join('\r\n');
+  return handshake(target, { ...none, Connection: 'close', ...headers }, { method });
 }

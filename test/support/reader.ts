@@ -1,23 +1,17 @@
 import WebSocket from 'faye-websocket';
 
-/** How a connection ended. */
-export interface Ending {
-  code: number;
-  reason: string;
-}
-
-/** A plain client that knows only text messages. */
+/** A plain client that collects the messages of a stream. */
 export interface Reader {
   socket: WebSocket.Socket;
   messages: string[];
-  /** When each message came, in milliseconds on the monotonic clock. */
+  /** When each message arrived, in milliseconds on the monotonic clock. */
   times: number[];
-  /** Resolves with the handshake, or with the end where there was none. */
-  opened: Promise<void>;
-  closed: Promise<Ending>;
+  /** Resolves with the handshake, or with the end if there was none. */
+  opened: Promise<unknown>;
+  closed: Promise<{ code: number; reason: string }>;
 }
 
-/** Opens a stream and collects what it tells. */
+/** Opens the stream at a `ws:` or `wss:` URL. */
 export function openReader(url: string, headers: Record<string, string> = {}): Reader {
   const socket = new WebSocket.Client(url, [], { headers });
   const messages: string[] = [];
@@ -26,12 +20,9 @@ export function openReader(url: string, headers: Record<string, string> = {}): R
     messages.push(String(data));
     times.push(performance.now());
   });
-  const closed = new Promise<Ending>((resolve) => {
+  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
     socket.on('close', ({ code, reason }) => resolve({ code, reason }));
   });
-  const opened = Promise.race([
-    new Promise<void>((resolve) => socket.on('open', () => resolve())),
-    closed.then(() => {}),
-  ]);
+  const opened = Promise.race([new Promise<void>((resolve) => socket.on('open', resolve)), closed]);
   return { socket, messages, times, opened, closed };
 }

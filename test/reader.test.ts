@@ -1,0 +1,127 @@
+import './support/bounds.js';
+import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { test, type TestContext } from 'node:test';
+import { setImmediate as tick } from 'node:timers/promises';
+import { Reader } from '../dist/reader.js';
+import { until } from './support/until.js';
+
+/** A socket in memory, which can stop taking what is written to it. */
+class FakeSocket extends Duplex {
+  written = '';
+  stalled: (() => void) | undefined;
+  isStalling = false;
+  setTimeout(): void {}
+  setNoDelay(): void {}
+  override _read(): void {}
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.written += chunk.toString('latin1');
+    if (this.isStalling) this.stalled = done;
+    else done();
+  }
+
+  /** Sends a frame with a mask of zeros (RFC 6455 section 5.2), `count` times in one chunk. */
+  sendFrame(first: number, payload = '', count = 1): void {
+    const { length } = payload;
+    const head = length < 126 ? [0x80 | length] : [0xfe, length >> 8, length & 0xff];
+    const frame = Buffer.from([first, ...head, 0, 0, 0, 0, ...Buffer.from(payload)]);
+    this.push(Buffer.concat(Array<Buffer>(count).fill(frame)));
+  }
+}
+
+async function open(t: TestContext) {
+  let fire = (): void => {};
+  const silence = { refreshes: 0, delayMs: 0, isCleared: false };
+  const timer = { refresh: () => (silence.refreshes += 1) };
+  t.mock.method(globalThis, 'setInterval', (callback: () => void, delayMs: number) => {
+    fire = callback;
+    silence.delayMs = delayMs;
+    return timer;
+  });
+  t.mock.method(globalThis, 'clearInterval', (cleared: unknown) => {
+    silence.isCleared ||= cleared === timer;
+  });
+  const socket = new FakeSocket();
+  const headers = {
+    connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+  };
+  // Of both classes, the members that Reader and the library use.
+  const request = { method: 'GET', url: '/ws', headers } as IncomingMessage;
+  const reader = new Reader(request, socket as unknown as Socket, Buffer.alloc(0));
+  const messages: string[] = [];
+  const closes: number[] = [];
+  reader.on('message', ({ data }) => messages.push(String(data)));
+  reader.on('close', ({ code }) => closes.push(code));
+  await new Promise<void>((resolve) => reader.on('open', resolve));
+  socket.written = '';
+  return { reader, socket, messages, closes, silence, fire: () => fire() };
+}
+
+test('an unmasked frame closes with 1003', async (t) => {
+  const { socket, closes } = await open(t);
+  socket.push(Buffer.from([0x81, 1, 0x61]));
+  await until(() => closes.length > 0, 'the close');
+  assert.deepEqual(closes, [1003]);
+  assert.match(socket.written, /^\x88.\x03\xeb/s);
+});
+
+test('a message of 1 KiB is accepted, a longer one closes with 1009', async (t) => {
+  const { socket, messages, closes } = await open(t);
+  socket.sendFrame(0x81, 'x'.repeat(1024));
+  await until(() => messages.length > 0, 'the message');
+  socket.sendFrame(0x81, 'x'.repeat(1025));
+  await until(() => closes.length > 0, 'the close');
+  assert.deepEqual([messages.length, closes], [1, [1009]]);
+});
+
+test('more than 64 KiB without a complete message are cut off', async (t) => {
+  const { socket, closes } = await open(t);
+  for (let bytes = 0; bytes <= 64 * 1024; bytes += 6) {
+    assert.equal(socket.destroyed, false);
+    socket.sendFrame(0x01 - Number(bytes > 0)); // A fragment without content, never the last.
+  }
+  await tick();
+  socket.sendFrame(0);
+  await until(() => closes.length > 0, 'the close');
+  assert.deepEqual([socket.destroyed, closes], [true, [1006]]);
+});
+
+test('a client that completes its messages may send any amount', async (t) => {
+  const { socket, messages } = await open(t);
+  for (let i = 1; i <= 5; i += 1) {
+    socket.sendFrame(0x81, 'x'.repeat(1000), 100);
+    await until(() => messages.length === i * 100, 'the messages');
+  }
+  assert.equal(socket.destroyed, false);
+});
+
+test('while the buffer is full nothing is sent, and drain ends that', async (t) => {
+  const { reader, socket } = await open(t);
+  socket.isStalling = true;
+  const long = 'x'.repeat(100_000);
+  assert.equal(reader.send(long), true);
+  assert.deepEqual([reader.send('two'), reader.send('')], [false, false]);
+  await until(() => socket.stalled, 'the write');
+  socket.isStalling = false;
+  socket.stalled?.();
+  await until(() => reader.send('three'), 'drain');
+  await until(() => socket.written.endsWith('\x81\x05three'), 'the message');
+  assert.doesNotMatch(socket.written, /two/);
+});
+
+test('after 5 s of silence an empty message is sent, until the connection closes', async (t) => {
+  const { reader, socket, silence, fire, closes } = await open(t);
+  assert.equal(silence.delayMs, 5000);
+  reader.send('one');
+  assert.equal(silence.refreshes, 1);
+  fire();
+  assert.equal(silence.refreshes, 2);
+  await until(() => socket.written === '\x81\x03one\x81\x00', 'the empty message');
+  assert.equal(silence.isCleared, false);
+  socket.push(null);
+  await until(() => closes.length > 0, 'the close');
+  assert.equal(silence.isCleared, true);
+});
