@@ -4,7 +4,6 @@ import { Reading } from './reading.js';
  * @template {Element} T
  * @param {string} selector
  * @param {new () => T} type
- * @returns {T}
  */
 function find(selector, type) {
   const element = document.querySelector(selector);
@@ -15,13 +14,12 @@ function find(selector, type) {
 const list = find('#messages', HTMLOListElement);
 const progress = find('#progress', HTMLProgressElement);
 const status = find('#status', HTMLParagraphElement);
-const reconnect = find('#reconnect', HTMLButtonElement);
 const action = find('#action', HTMLButtonElement);
 
-// A progress bar without `max` is that of a stream without end.
+// A progress bar without `max` means a stream without end.
 const total = progress.hasAttribute('max') ? progress.max : Infinity;
 
-// The stream stands beside this file, wherever the page is mounted.
+// The stream is next to this file, wherever the page is mounted.
 const streamUrl = new URL('ws', import.meta.url);
 
 const reading = new Reading({
@@ -31,33 +29,28 @@ const reading = new Reading({
     url.protocol = url.protocol.replace('http', 'ws');
     return new WebSocket(url);
   },
-  probe: () =>
-    fetch(streamUrl, { cache: 'no-store' }).then(
-      (response) => response.status,
-      () => 0,
-    ),
+  probe: async (signal) => (await fetch(streamUrl, { cache: 'no-store', signal })).status,
   onMessage: show,
   onState: tell,
 });
 
-const position = () => (total === Infinity ? reading.heard : `${reading.heard} of ${total}`);
+const count = () => `${reading.heard}${total === Infinity ? '' : ` of ${total}`}`;
+const position = () => (reading.heard ? `Message ${count()}` : 'Connected');
 const pause = () => reading.pause();
 const resume = () => reading.resume();
 
-/** In each state: what the status line says, and what the button is called and does. */
+/** The status text of each state, and what the button is called and does. */
 const STATES = {
-  connecting: { words: () => 'Connecting…', label: 'Pause', act: pause },
-  reading: { words: () => `Message ${position()}`, label: 'Pause', act: pause },
-  waiting: { words: () => 'Connection lost', label: 'Pause', act: pause },
-  paused: { words: () => `Paused after message ${position()}`, label: 'Continue', act: resume },
-  ended: { words: () => 'The end', label: 'Read again', act: restart },
-  refused: { words: () => 'The server refuses the connection', label: 'Retry', act: resume },
+  connecting: { text: () => 'Connecting…', label: 'Pause', act: pause },
+  reading: { text: position, label: 'Pause', act: pause },
+  waiting: { text: () => 'Connection lost', label: 'Reconnect', act: resume },
+  paused: { text: () => `Paused at ${count()}`, label: 'Continue', act: resume },
+  ended: { text: () => 'The end', label: 'Read again', act: restart },
+  refused: { text: () => 'Connection refused', label: 'Retry', act: resume },
 };
 
 /** @param {string} message */
 function show(message) {
-  const { scrollHeight } = document.documentElement;
-  const atEnd = list.childElementCount === 0 || innerHeight + scrollY >= scrollHeight - 8;
   const item = document.createElement('li');
   for (const verse of message.split('\n')) {
     const line = document.createElement('span');
@@ -65,41 +58,66 @@ function show(message) {
     line.textContent = verse;
     item.append(line, '\n');
   }
+  look();
   list.append(item);
-  if (total !== Infinity) progress.value = reading.heard;
-  // Only a reader at the end of the page wants to follow; another would lose the place.
-  if (atEnd) scrollTo(0, document.documentElement.scrollHeight);
+  follow();
 }
 
 /** @param {import('./reading.js').State} state */
 function tell(state) {
-  const { words, label } = STATES[state.name];
-  const again = state.name === 'waiting' ? `, trying again in ${state.seconds} s` : '';
-  // A screen reader is told of a new state, not of every message or second that it counts.
-  status.ariaLive = status.dataset['state'] === state.name ? 'off' : 'polite';
-  status.dataset['state'] = state.name;
-  status.textContent = words() + again;
+  const { text, label } = STATES[state.name];
+  const wait = state.name === 'waiting' ? `, retrying in ${state.seconds} s` : '';
+  const { dataset } = document.body;
+  // A screen reader announces a new state, but not each message or second.
+  status.setAttribute('aria-live', dataset['state'] === state.name ? 'off' : 'polite');
+  dataset['state'] = state.name;
+  status.textContent = text() + wait;
   action.textContent = label;
-  reconnect.hidden = state.name !== 'waiting';
+  if (total !== Infinity) progress.value = reading.heard;
+}
+
+// A reader at the end of the page wants to follow; one who reads elsewhere would lose the place.
+let following = true;
+let followedTo = 0;
+
+function look() {
+  const end = document.documentElement.scrollHeight - innerHeight;
+  // Only a reader scrolls up: to keep the place in larger text, the browser scrolls down.
+  following = scrollY > end - 8 || (following && scrollY > followedTo - 8);
+}
+
+function follow() {
+  if (!following) return;
+  scrollTo(0, document.documentElement.scrollHeight);
+  followedTo = scrollY;
 }
 
 function restart() {
   list.replaceChildren();
-  if (total !== Infinity) progress.value = 0;
+  following = true;
+  follow();
   reading.restart();
 }
 
-action.addEventListener('click', () => STATES[reading.state.name].act());
-reconnect.addEventListener('click', () => reading.reconnectNow());
+action.addEventListener('click', (event) => {
+  // A double click is one click: its second half would undo the first.
+  if (event.detail < 2) STATES[reading.state.name].act();
+});
+
+addEventListener('scroll', look);
+addEventListener('resize', follow);
+// Larger text makes the page longer without a resize of the window.
+new ResizeObserver(follow).observe(document.body);
+
 addEventListener('online', () => reading.reconnectNow());
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') reading.reconnectNow();
 });
 
-// A page in the back/forward cache may not hold a connection; it goes on when it is shown again.
+// A page in the back/forward cache may not hold a connection; it continues when it is shown again.
 let interrupted = false;
 addEventListener('pagehide', () => {
-  interrupted = !['paused', 'ended', 'refused'].includes(reading.state.name);
+  interrupted = ['connecting', 'reading', 'waiting'].includes(reading.state.name);
   if (interrupted) reading.pause();
 });
 addEventListener('pageshow', (event) => {

@@ -1,6 +1,6 @@
 /**
- * One reading of the stream: when to connect, from where, and what to ignore. Knows no DOM, so that
- * it can be tried with a socket and a clock that are not real.
+ * The client without the page: when to connect, from where, and when to stop. It knows no DOM, so
+ * that tests can run it on fake sockets and a fake clock.
  */
 
 /** What a reading needs of a WebSocket. @typedef {object} Socket
@@ -18,182 +18,149 @@
 /** What a reading works with.
  * @typedef {object} Options
  * @property {number} total how many messages there are; Infinity for a stream without end
- * @property {(from: number) => Socket} connect opens a socket that goes on after `from` messages
- * @property {() => Promise<number>} probe the HTTP status of a plain request to the stream, 0 for none
- * @property {(message: string) => void} onMessage is told every message, once, in order
- * @property {(state: State) => void} onState is told every change, and each second of waiting
- * @property {() => number} [now] milliseconds on a monotonic clock
- * @property {() => number} [random] from 0 to 1, without 1
- * @property {(callback: () => void, delayMs: number) => number} [setTimer]
- * @property {(timer: number | undefined) => void} [clearTimer]
+ * @property {(from: number) => Socket} connect opens a socket that continues after `from` messages
+ * @property {(signal: AbortSignal) => Promise<number>} probe the HTTP status of a plain request
+ * @property {(message: string) => void} onMessage gets every message, once, in order
+ * @property {(state: State) => void} onState gets every state, and each second of waiting
  */
 
-/** The longest wait before the first new attempt; each further one doubles it, up to the last. */
+/** The longest wait before the first new attempt; it doubles with each further one, up to MAX. */
 const MIN_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 15_000;
 
-/** A connection without a message for this long, or for four intervals, is given up. */
-const MIN_IDLE_TIMEOUT_MS = 8000;
-const IDLE_INTERVALS = 4;
+/** The server is never silent for more than 5 s; a connection that is for this long is lost. */
+const MAX_SILENCE_MS = 12_000;
 
-/** How many attempts a server that is there may refuse until it is believed. */
+/** How many refusals in a row it takes to believe the server. */
 const MAX_REFUSALS = 3;
 
+/** A 4xx stays, but for Request Timeout, Too Early and Too Many Requests. */
+const REFUSAL = /^4(?!08|25|29)/;
+
 export class Reading {
-  /** @type {Required<Options>} */
-  #options;
+  /** How many messages were heard. */
+  heard = 0;
   /** @type {State} */
-  #state = { name: 'connecting' };
-  /** @type {Socket | undefined} The one connection that is listened to. */
+  state = { name: 'connecting' };
+  /** @type {Options} */
+  #options;
+  /** @type {Socket | undefined} */
   #socket;
-  /** @type {number | undefined} To the next attempt while waiting, to giving up while connected. */
+  /** @type {number | undefined} Ends the wait, or a connection that is silent. */
   #timer;
-  /** How many messages have been told. */
-  #heard = 0;
-  /** Attempts since the last message, and how many of them a server that was there refused. */
+  /** Ends the probe of the last attempt. */
+  #probe = new AbortController();
+  /** Attempts since the server was last heard, and how many of them it refused. */
   #attempts = 0;
   #refusals = 0;
-  /** For how long a connection may say nothing. */
-  #idleTimeoutMs = MIN_IDLE_TIMEOUT_MS;
 
   /** @param {Options} options */
   constructor(options) {
-    this.#options = {
-      now: () => performance.now(),
-      random: Math.random,
-      setTimer: (callback, delayMs) => setTimeout(callback, delayMs),
-      clearTimer: (timer) => clearTimeout(timer),
-      ...options,
-    };
+    this.#options = options;
   }
 
-  /** How many messages have been told. */
-  get heard() {
-    return this.#heard;
-  }
-
-  get state() {
-    return this.#state;
-  }
-
-  /** Goes on where it was, at once; does nothing while connected or at the end. */
+  /** Continues after the last message, at once. Does nothing while connected or at the end. */
   resume() {
-    if (this.#socket || this.#state.name === 'ended') return;
-    this.#attempts = 0;
-    this.#refusals = 0;
+    if (this.#socket || this.state.name === 'ended') return;
+    this.#attempts = this.#refusals = 0;
     this.#connect();
   }
 
   /** Stops until `resume()`. */
   pause() {
-    if (this.#state.name !== 'ended') this.#stop({ name: 'paused' });
+    if (this.state.name !== 'ended') this.#stop({ name: 'paused' });
   }
 
-  /** Begins again with the first message. */
+  /** Starts again with the first message. */
   restart() {
-    this.#heard = 0;
+    this.heard = 0;
     this.#stop({ name: 'paused' });
     this.resume();
   }
 
-  /** Connects now if it was waiting or refused, for the next attempt may well succeed. */
+  /** Ends a wait or a refusal: call it when the next attempt is likely to succeed. */
   reconnectNow() {
-    if (this.#state.name === 'waiting' || this.#state.name === 'refused') this.resume();
+    if (this.state.name === 'waiting' || this.state.name === 'refused') this.resume();
   }
 
   #connect() {
-    const { connect, now, onMessage, total } = this.#options;
+    const { connect, onMessage, total } = this.#options;
     this.#drop();
-    const socket = (this.#socket = connect(this.#heard));
+    const from = this.heard;
+    const socket = (this.#socket = connect(from));
     let opened = false;
-    let messages = 0;
-    let firstAt = 0;
 
     socket.onopen = () => {
       opened = true;
+      this.#watch();
     };
     socket.onmessage = ({ data }) => {
-      if (socket !== this.#socket) return;
-      messages += 1;
-      if (messages === 1) firstAt = now();
-      // The mean, not the last gap: what a stalled network holds back comes in one burst.
-      else this.#learn((now() - firstAt) / (messages - 1));
-      this.#attempts = 0;
-      this.#refusals = 0;
-      this.#heard += 1;
-      onMessage(data);
-      // The last message is the end: a host may keep the close to itself, or bring it late.
-      if (this.#heard >= total) return this.#stop({ name: 'ended' });
+      this.#attempts = this.#refusals = 0;
+      // An empty message is only a sign of life.
+      if (data !== '') this.heard += 1;
+      this.#watch();
       this.#setState({ name: 'reading' });
-      this.#watch(messages);
+      if (data === '') return;
+      onMessage(data);
+      // Do not wait for the close: under iisnode it arrives 2 s late.
+      if (this.heard >= total) this.#stop({ name: 'ended' });
     };
     socket.onclose = ({ code }) => {
-      if (socket !== this.#socket) return;
       // 1000 ends a stream without end, and one that had nothing to add. Else messages are missing.
-      if (code === 1000 && (total === Infinity || (opened && messages === 0))) {
+      if (code === 1000 && (total === Infinity || (opened && this.heard === from))) {
         return this.#stop({ name: 'ended' });
       }
       this.#drop();
-      this.#wait();
       if (!opened) this.#ask();
+      this.#wait();
     };
+    this.#watch();
     this.#setState({ name: 'connecting' });
-    this.#watch(messages);
   }
 
-  /** Lets go of the connection without waiting for its close, and of the timer. */
+  /** Leaves the connection without waiting for its close. */
   #drop() {
-    const socket = this.#socket;
+    clearTimeout(this.#timer);
+    this.#probe.abort();
+    if (!this.#socket) return;
+    this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
+    this.#socket.close();
     this.#socket = undefined;
-    socket?.close();
-    this.#options.clearTimer(this.#timer);
   }
 
-  /** @param {number} intervalMs */
-  #learn(intervalMs) {
-    this.#idleTimeoutMs = Math.max(MIN_IDLE_TIMEOUT_MS, IDLE_INTERVALS * intervalMs);
-  }
-
-  /** @param {number} messages how many have come over this connection */
-  #watch(messages) {
-    const { setTimer, clearTimer } = this.#options;
-    clearTimer(this.#timer);
-    this.#timer = setTimer(() => {
-      // One message shows no pace: this may be a slow stream, so listen longer the next time.
-      if (messages === 1) this.#idleTimeoutMs *= 2;
+  #watch() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
       this.#drop();
       this.#wait();
-    }, this.#idleTimeoutMs);
+    }, MAX_SILENCE_MS);
   }
 
   /** Full jitter: a thousand pages that lost one server do not return in one wave. */
   #wait() {
-    const { now, random } = this.#options;
     const backoffMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** this.#attempts);
     this.#attempts += 1;
-    this.#countDown(now() + random() * backoffMs);
+    this.#countDown(performance.now() + Math.random() * backoffMs);
   }
 
   /** @param {number} until */
   #countDown(until) {
-    const leftMs = until - this.#options.now();
+    const leftMs = until - performance.now();
     if (leftMs <= 0) return this.#connect();
+    this.#timer = setTimeout(() => this.#countDown(until), leftMs % 1000 || 1000);
     this.#setState({ name: 'waiting', seconds: Math.ceil(leftMs / 1000) });
-    this.#timer = this.#options.setTimer(() => this.#countDown(until), leftMs % 1000 || 1000);
   }
 
-  /**
-   * A browser does not tell a page why a handshake failed; a plain request shows who is there. What
-   * a 4xx says will not go away by itself, 426 included: somebody on the way passes no upgrades.
-   */
+  /** A plain request tells why a handshake failed: 426 if something in between drops upgrades. */
   async #ask() {
-    const status = await this.#options.probe();
-    if (this.#state.name !== 'waiting' && this.#state.name !== 'connecting') return;
-    this.#refusals = status >= 400 && status < 500 ? this.#refusals + 1 : 0;
+    const { signal } = (this.#probe = new AbortController());
+    const status = await this.#options.probe(signal).catch(() => 0);
+    if (signal.aborted) return;
+    this.#refusals = REFUSAL.test(`${status}`) ? this.#refusals + 1 : 0;
     if (this.#refusals >= MAX_REFUSALS) this.#stop({ name: 'refused' });
   }
 
-  /** @param {State} state in which nothing goes on by itself */
+  /** @param {State} state in which nothing continues by itself */
   #stop(state) {
     this.#drop();
     this.#setState(state);
@@ -201,7 +168,7 @@ export class Reading {
 
   /** @param {State} state */
   #setState(state) {
-    this.#state = state;
+    this.state = state;
     this.#options.onState(state);
   }
 }
