@@ -106,7 +106,7 @@ describe('behind iisnode', () => {
   });
 
   test('the page and its files are served', async () => {
-    assert.match((await get('')).body, /<!doctype html>/);
+    assert.match((await get('')).body, /<!doctype html>/i);
     assert.match((await get('/style.css')).body, /--paper/);
   });
 

@@ -25,7 +25,7 @@ async function main(): Promise<void> {
     // Another server goes first in the next round: the machine may still be cool.
     order.push(...order.splice(0, 1));
   }
-  printTable(results);
+  printTables(results);
 }
 
 function parseCount(option: string, text: string): number {
@@ -84,16 +84,20 @@ function percentile(values: number[], part: number): number {
   return Float64Array.from(values).sort()[Math.floor((values.length - 1) * part)] ?? NaN;
 }
 
-function printTable({ dante, bare, limit }: Results): void {
-  console.log('| | dante | bare | limit | dante / bare | dante / limit |');
-  console.log('| --- | ---: | ---: | ---: | ---: | ---: |');
-  for (const row of Object.keys(dante[0] ?? {})) {
-    const values = [dante, bare, limit].map((rounds) => rounds.map((result) => result[row] ?? NaN));
-    const [ours = [], ...others] = values;
-    // Round by round: the rest of the machine does the same to both only within a round.
-    const ratios = others.map((other) => ours.map((value, round) => value / (other[round] ?? NaN)));
-    const cells = [...values, ...(row.includes(' per ') ? ratios : [])].map(summarize);
+function printTables({ dante, bare, limit }: Results): void {
+  const rows = Object.keys(dante[0] ?? {});
+  const read = (rounds: Results['dante'], row: string) => rounds.map((round) => round[row] ?? NaN);
+  console.log('| | dante | bare | limit |\n| --- | ---: | ---: | ---: |');
+  for (const row of rows) {
+    const cells = [dante, bare, limit].map((rounds) => summarize(read(rounds, row)));
     console.log(`| ${row} | ${cells.join(' | ')} |`);
+  }
+  console.log('\n| | dante / bare | dante / limit |\n| --- | ---: | ---: |');
+  for (const row of rows.filter((name) => name.includes(' per '))) {
+    // Round by round: only within a round the rest of the machine does the same to both.
+    const ratios = [bare, limit].map((other) =>
+      summarize(read(dante, row).map((value, i) => value / (read(other, row)[i] ?? NaN))));
+    console.log(`| ${row} | ${ratios.join(' | ')} |`);
   }
 }
 
