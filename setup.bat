@@ -1,5 +1,5 @@
 @echo off
-rem Registers this folder as the application /dante of IIS. setup.bat /? tells more.
+rem Registers this folder in IIS as the application /dante. Run setup.bat /? for help.
 rem No blocks in parentheses below: a ")" in a path would close them.
 setlocal EnableExtensions DisableDelayedExpansion
 
@@ -8,29 +8,34 @@ set "APP=/dante"
 set "POOL=DefaultAppPool"
 
 if "%APPCMD%"=="" set "APPCMD=%SystemRoot%\System32\inetsrv\appcmd.exe"
-rem "%~dp0" ends in a backslash that would swallow a closing quote.
+rem "%~dp0" ends in a backslash, which would swallow a closing quote.
 for %%I in ("%~dp0.") do set "ROOT=%%~fI"
-rem Only an administrator may read the registry of the local service account, S-1-5-19.
 set "REG=%SystemRoot%\System32\reg.exe"
 set "ICACLS=%SystemRoot%\System32\icacls.exe"
-rem IIS_IUSRS: every application pool's identity is in it, and its name is localised.
+rem IIS_IUSRS contains every application pool's identity. Its name is localised, its SID is not.
 set "IIS_IUSRS=*S-1-5-32-568"
+set "ENV=HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment"
+set "ADDRESS=http://localhost%APP%/server-faye.js"
 
 if /i "%~1"=="/?" goto help
-if /i "%~1"=="/remove" goto remove
+if /i "%~1"=="/remove" goto check_iis
 if not "%~1"=="" goto unknown
 
+:check_iis
 echo Checking for administrator rights ...
+rem Only an administrator may read the registry of the local service account, S-1-5-19.
 "%REG%" query HKU\S-1-5-19 >nul 2>nul
 if not "%errorlevel%"=="0" goto not_admin
 echo Checking for IIS ...
 if not exist "%APPCMD%" goto no_iis
+if /i "%~1"=="/remove" goto remove
+
 echo Checking for iisnode ...
-"%APPCMD%" list module /name:iisnode >nul
+"%APPCMD%" list module /name:iisnode
 if not "%errorlevel%"=="0" goto no_iisnode
 echo Checking that dante is built ...
 if not exist "%ROOT%\dist\server.js" goto not_built
-echo Checking that the folder is not in a user profile ...
+echo Checking that the folder is outside the user profiles ...
 for %%I in ("%PUBLIC%\..") do set "PROFILES=%%~fI"
 set "ABOVE=%ROOT%"
 :climb
@@ -39,109 +44,153 @@ set "BELOW=%ABOVE%"
 for %%I in ("%ABOVE%\..") do set "ABOVE=%%~fI"
 if not "%ABOVE%"=="%BELOW%" goto climb
 
-echo Allowing web.config to choose handlers ...
+echo Letting web.config choose the handlers ...
 "%APPCMD%" unlock config "%SITE%%APP%" -section:system.webServer/handlers -commitpath:apphost
 if not "%errorlevel%"=="0" goto unlock_failed
-echo Allowing web.config to turn the WebSocket module off ...
+echo Letting web.config turn off IIS's own WebSocket module ...
 "%APPCMD%" unlock config "%SITE%%APP%" -section:system.webServer/webSocket -commitpath:apphost
 if not "%errorlevel%"=="0" goto unlock_failed
 echo Letting IIS read the folder ...
 "%ICACLS%" "%ROOT%" /grant "%IIS_IUSRS%:(OI)(CI)RX" /q
-if not "%errorlevel%"=="0" goto rights_failed
+if not "%errorlevel%"=="0" goto access_failed
 echo Letting iisnode write its logs ...
-if not exist "%ROOT%\iisnode" mkdir "%ROOT%\iisnode"
-if not exist "%ROOT%\iisnode" goto rights_failed
+if not exist "%ROOT%\iisnode\" mkdir "%ROOT%\iisnode"
+if not exist "%ROOT%\iisnode\" goto no_log_folder
 "%ICACLS%" "%ROOT%\iisnode" /grant "%IIS_IUSRS%:(OI)(CI)M" /q
-if not "%errorlevel%"=="0" goto rights_failed
+if not "%errorlevel%"=="0" goto access_failed
 
 "%APPCMD%" list app "%SITE%%APP%" >nul
 if not "%errorlevel%"=="0" goto add
-echo Pointing the application %APP% at this folder ...
+echo Pointing the application %APP% to this folder ...
 "%APPCMD%" set vdir "%SITE%%APP%/" "/physicalPath:%ROOT%"
-if not "%errorlevel%"=="0" goto app_failed
-"%APPCMD%" set app "%SITE%%APP%" "/applicationPool:%POOL%"
-if not "%errorlevel%"=="0" goto app_failed
-goto registered
+if not "%errorlevel%"=="0" goto register_failed
+goto set_pool
 :add
 echo Adding the application %APP% ...
-"%APPCMD%" add app "/site.name:%SITE%" "/path:%APP%" "/physicalPath:%ROOT%" "/applicationPool:%POOL%"
-if not "%errorlevel%"=="0" goto app_failed
+"%APPCMD%" add app "/site.name:%SITE%" "/path:%APP%" "/physicalPath:%ROOT%"
+if not "%errorlevel%"=="0" goto register_failed
+:set_pool
+"%APPCMD%" set app "%SITE%%APP%" "/applicationPool:%POOL%"
+if not "%errorlevel%"=="0" goto register_failed
+
+rem The warnings come last, so that they are still on the screen at the end.
+rem iisnode finds node.exe in the PATH of IIS, a service: the machine's, without the user's part.
+rem "call" expands %ProgramFiles% and the like in it. %REG% has no quotes, as "for" would drop one.
+set "MACHINE_PATH="
+for /f "tokens=2,*" %%A in ('%REG% query "%ENV%" /v Path') do call set "MACHINE_PATH=%%B"
+set "NODE="
+for %%I in (node.exe) do set "NODE=%%~$MACHINE_PATH:I"
+if not "%NODE%"=="" goto check_websocket
+echo. 1>&2
+echo WARNING: node.exe is not in the machine's PATH, so IIS cannot start it. 1>&2
+echo Install Node.js for all users from https://nodejs.org/, then run iisreset. 1>&2
+:check_websocket
+rem This asks for the module, as IIS loads what its configuration lists; iiswsock.dll may be unused.
+"%APPCMD%" list module /name:WebSocketModule >nul
+if "%errorlevel%"=="0" goto registered
+echo. 1>&2
+echo WARNING: The Windows feature "WebSocket Protocol" is missing, so WebSockets may fail. 1>&2
+echo Run: dism /online /enable-feature /featurename:IIS-WebSockets /all 1>&2
+echo Then run iisreset. 1>&2
 :registered
 echo.
-echo Done. Open http://localhost%APP%/server-faye.js
+echo Done. If you installed Node.js or changed PATH after IIS started, run iisreset now.
+echo Page:  %ADDRESS%
+echo Check: npm run check -- %ADDRESS%
+echo.
+echo If the page is blank with status 500, find the substatus (the number after 500) in the log:
+echo "%SystemDrive%\inetpub\logs\LogFiles\W3SVC1"
+echo   1000  node.exe did not start. Add its folder to the machine's PATH, then run iisreset.
+echo   1002  node.exe ended or did not listen. Read the files in "%ROOT%\iisnode".
+echo To see the cause in the browser, set devErrorsEnabled to true in web.config.
+echo Set it back to false afterwards: every visitor can see the cause.
 pause
 exit /b 0
 
 :remove
-echo Checking for administrator rights ...
-"%REG%" query HKU\S-1-5-19 >nul 2>nul
-if not "%errorlevel%"=="0" goto not_admin
-echo Checking for IIS ...
-if not exist "%APPCMD%" goto no_iis
 "%APPCMD%" list app "%SITE%%APP%" >nul
-if not "%errorlevel%"=="0" goto nothing
+if not "%errorlevel%"=="0" goto removed
 echo Removing the application %APP% ...
 "%APPCMD%" delete app "%SITE%%APP%"
 if not "%errorlevel%"=="0" goto remove_failed
-echo Locking what was unlocked for it ...
+:removed
+rem Last, and without an application too: IIS rejects a web.config that uses a locked section.
+echo Locking the sections that setup.bat unlocked ...
 "%APPCMD%" lock config "%SITE%%APP%" -section:system.webServer/handlers -commitpath:apphost
 if not "%errorlevel%"=="0" goto remove_failed
 "%APPCMD%" lock config "%SITE%%APP%" -section:system.webServer/webSocket -commitpath:apphost
 if not "%errorlevel%"=="0" goto remove_failed
 echo.
-echo Done. The folder itself is still there, with its logs.
-pause
-exit /b 0
-:nothing
-echo There is no application %APP%: nothing to remove.
+echo Done. IIS no longer has the application %APP%. The folder and its logs are still there.
 pause
 exit /b 0
 
 :help
-echo setup.bat          registers this folder as the application %APP% of "%SITE%" in IIS
-echo setup.bat /remove  takes the application out again; the folder stays
-echo setup.bat /?       prints this
+echo setup.bat          registers this folder in IIS as the application %APP% of "%SITE%"
+echo setup.bat /remove  removes the application from IIS and keeps the folder
+echo setup.bat /?       shows this help
 echo.
-echo Run it as administrator. Site, path and pool are set at the top of the file.
-echo APPCMD may name another appcmd.exe, such as that of IIS Express.
-echo A script that cannot press a key runs setup.bat with input from nul.
+echo Run it as administrator. You can change the site, path and pool at the top of setup.bat.
+echo The variable APPCMD can name another appcmd.exe, for example that of IIS Express.
+echo In a script, run "setup.bat <nul": it then does not wait for a key.
 exit /b 0
 
 :unknown
-echo "%~1" is not understood: setup.bat takes nothing, /remove or /?. 1>&2
+echo Unknown argument "%~1". Run setup.bat without arguments, or with /remove or /?. 1>&2
 goto failed
 :not_admin
-echo This takes an administrator: right-click setup.bat and choose "Run as administrator". 1>&2
+echo Administrator rights are required. 1>&2
+echo Right-click setup.bat and choose "Run as administrator". 1>&2
 goto failed
 :no_iis
-echo There is no "%APPCMD%": install IIS, with its management scripts and tools, first. 1>&2
+echo IIS or its scripting tools are missing: "%APPCMD%" does not exist. 1>&2
+echo Install both as README.md describes, then run setup.bat again. 1>&2
 goto failed
 :no_iisnode
-echo IIS has no module named iisnode: install iisnode first, from https://github.com/Azure/iisnode/releases. 1>&2
+echo IIS has no module named iisnode. Install iisnode-full-v0.2.26-x64.msi from 1>&2
+echo https://github.com/Azure/iisnode/releases, then run setup.bat again. 1>&2
 goto failed
 :not_built
-echo There is no "%ROOT%\dist\server.js": run npm install in "%ROOT%" first. 1>&2
+echo "%ROOT%\dist\server.js" does not exist. Run npm install in "%ROOT%", 1>&2
+echo then run setup.bat again. 1>&2
 goto failed
 :in_profile
-echo "%ROOT%" is in a user profile, where Node may not look up its path under IIS (EPERM: lstat): 1>&2
-echo move the folder, to C:\inetpub\dante for example, and run setup.bat there. 1>&2
+echo "%ROOT%" is in a user profile, where IIS cannot start Node.js (EPERM: lstat). 1>&2
+echo Move the folder, for example to C:\inetpub\dante, and run setup.bat there. 1>&2
 goto failed
 :unlock_failed
-echo appcmd could not unlock the section for "%SITE%%APP%": see its message above, 1>&2
-echo and that the site at the top of setup.bat exists. 1>&2
+echo appcmd could not unlock the section for "%SITE%%APP%". Its message is above. 1>&2
+echo Check that the site at the top of setup.bat exists in IIS. 1>&2
 goto failed
-:rights_failed
-echo IIS_IUSRS could not be given its rights to "%ROOT%": see the message above, 1>&2
-echo and that the folder is on a local disk and yours. 1>&2
+:access_failed
+echo icacls could not give IIS_IUSRS access to "%ROOT%". Its message is above. 1>&2
+echo Check that the folder is on a local NTFS disk and that you may change its permissions. 1>&2
 goto failed
-:app_failed
-echo appcmd could not register "%SITE%%APP%": see its message above, 1>&2
-echo and that the site and the pool at the top of setup.bat exist. 1>&2
+:no_log_folder
+echo The folder "%ROOT%\iisnode" could not be created. 1>&2
+echo Check that no file has that name and that you may write to "%ROOT%". 1>&2
+goto failed
+:register_failed
+echo appcmd could not register "%SITE%%APP%". Its message is above. 1>&2
+echo Check that the site and the pool at the top of setup.bat exist in IIS. 1>&2
 goto failed
 :remove_failed
-echo appcmd could not remove all of "%SITE%%APP%": see its message above, and run setup.bat /remove again. 1>&2
+echo appcmd could not remove "%SITE%%APP%" completely. Its message is above. 1>&2
+echo Solve that problem, then run setup.bat /remove again. 1>&2
 goto failed
 :failed
-rem Started from Explorer, the window would close before anybody can read it.
+rem When setup.bat is started from Explorer, its window closes at the end.
 pause
 exit /b 1
+
+rem Rarer symptoms under IIS:
+rem 500.19, 0x80070021: web.config uses locked sections. Run setup.bat.
+rem EPERM: lstat: node.exe or the folder is in a user profile, as with nvm. Move it.
+rem ERR_REQUIRE_ESM: package.json has "type": "module", but iisnode can only require() its script.
+rem 503 under load: raise IIS's limit of 5000 requests per application
+rem (appcmd set config -section:system.webServer/serverRuntime /appConcurrentRequestLimit:100000
+rem /commit:apphost) or the pool's queueLength of 1000.
+rem The eleventh reader waits: Windows 8, 10 and 11 serve ten requests at a time.
+rem 400 for a file of public: its name has a space or a letter beyond ASCII. Rename it.
+rem .NET's ClientWebSocket fails on IIS 10: Windows adds a second Connection header
+rem (tjanczuk/iisnode#699). Browsers accept it.

@@ -10,8 +10,8 @@ import { until } from './support/until.js';
 
 const read = (name: string): string => readFileSync(join(ROOT, name), 'utf8');
 const readme = read('README.md');
-const [, , handler = '', , live = '', , chat = ''] = readme.split(/^```(?:ts\n|$)/m);
-const [, , form = ''] = readme.split(/^```(?:js\n|$)/m);
+const blocks = [...readme.matchAll(/^```(ts|js)\n([^]*?)^```$/gm)].map(([, , text = '']) => text);
+const [handler = '', live = '', chat = '', form = ''] = blocks;
 
 /** Compiles a copy of the project without a list, as README.md says, with another recital. */
 async function build(t: TestContext, recital: string): Promise<string> {
@@ -31,8 +31,8 @@ async function build(t: TestContext, recital: string): Promise<string> {
   change('public/client.js', /^restart\(\);\n$/m, `${form}restart();\n`);
   cpSync(join(ROOT, 'test', 'page.tsconfig.json'), join(root, 'test', 'page.tsconfig.json'));
   for (const project of ['tsconfig.json', 'test/page.tsconfig.json']) {
-    const tsc = [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', project];
-    const { output, exited } = runNode(tsc, {}, { cwd: root });
+    const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+    const { output, exited } = runNode([tsc, '-p', project], {}, { cwd: root });
     assert.equal(await exited, 0, output.stdout);
   }
   return root;

@@ -80,7 +80,8 @@ describe('server', () => {
     const path = join(root, 'dante.sock');
     // Root may write anywhere.
     const node = process.getuid?.() === 0 ? ['--require', nobody] : [];
-    const { output, exited } = runNode([...node, SERVER], { PORT: path });
+    const server = join(root, 'dist', 'server.js');
+    const { output, exited } = runNode([...node, server], { PORT: path }, { cwd: root });
     assert.equal(await exited, 1);
     chmodSync(root, 0o755);
     assert.equal(

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -59,13 +59,15 @@ export async function startServer(
   return { ...program, port: Number(port) };
 }
 
-/** Copies the built project to a folder that is removed after the test. */
+/** Copies the built project, without the compiler, to a folder that is removed after the test. */
 export function copyProject(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'dante-'));
   t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
-  for (const name of ['dist', 'public', 'src', 'server-faye.js', 'package.json', 'tsconfig.json']) {
-    cpSync(join(ROOT, name), join(folder, name), { recursive: true });
+  const filter = (path: string): boolean => !/node_modules.(typescript|\.bin)$/.test(path);
+  for (const name of [
+    'dist', 'public', 'src', 'server-faye.js', 'package.json', 'tsconfig.json', 'node_modules',
+  ]) {
+    cpSync(join(ROOT, name), join(folder, name), { recursive: true, filter });
   }
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction');
   return folder;
 }

@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, test } from 'node:test';
+import { NODE_EXES, ROOT, Wine } from './wine.js';
+
+/** The double of appcmd, icacls and others: node.exe under their names, which runs this first. */
+const DOUBLE = String.raw`
+const { appendFileSync, existsSync, rmSync, writeFileSync } = require('node:fs');
+const { argv, env: { LOG, FAIL }, execPath, exit } = process;
+const { basename } = require('node:path');
+const name = basename(execPath, '.exe').toLowerCase();
+// Node.js makes a full path of the first argument, which only icacls is given.
+const [first = '', ...rest] = argv.slice(1);
+const call = [name, name === 'icacls' ? first : basename(first), ...rest];
+appendFileSync(LOG, JSON.stringify(call) + '\n');
+const verb = call[2] === 'app' && call[1];
+if (verb === 'list' && !existsSync(LOG + '.app')) exit(1);
+if (FAIL && new RegExp(FAIL).test(call.join(' '))) exit(5);
+if (verb === 'add') writeFileSync(LOG + '.app', '');
+if (verb === 'delete') rmSync(LOG + '.app');
+exit(0);
+`;
+const SETUP = readFileSync(join(ROOT, 'setup.bat'));
+const SYSTEM = 'HKLM\\SYSTEM\\CurrentControlSet\\Control\\Session Manager\\Environment';
+const APP = 'Default Web Site/dante';
+const LIST = ['appcmd', 'list', 'app', APP];
+const SECTIONS = ['-section:system.webServer/handlers', '-section:system.webServer/webSocket'];
+const config = (verb: string, ...path: string[]): string[][] =>
+  SECTIONS.map((section) => ['appcmd', verb, 'config', ...path, section, '-commitpath:apphost']);
+const ADD = ['add', 'app', '/site.name:Default Web Site', '/path:/dante'];
+const MOVE = ['set', 'vdir', `${APP}/`];
+/** What setup.bat calls in a folder: with ADD, or with MOVE if the application exists. */
+const calls = (folder: string, register: string[]): string[][] => [
+  ['appcmd', 'list', 'module', '/name:iisnode'],
+  ...config('unlock', APP),
+  ['icacls', folder, '/grant', '*S-1-5-32-568:(OI)(CI)RX', '/q'],
+  ['icacls', `${folder}\\iisnode`, '/grant', '*S-1-5-32-568:(OI)(CI)M', '/q'],
+  LIST,
+  ['appcmd', ...register, `/physicalPath:${folder}`],
+  ['appcmd', 'set', 'app', APP, '/applicationPool:DefaultAppPool'],
+  ['appcmd', 'list', 'module', '/name:WebSocketModule'],
+];
+
+/** `fail`: which call fails; `path`: the machine's PATH; `log`: the name of the machine. */
+type Options = Partial<Record<'arg' | 'fail' | 'path' | 'log' | 'user' | 'appcmd', string>>;
+/** The folder, how setup.bat runs there, what it says on stderr, and how many calls it makes. */
+const RUNS: [folder: string, options: Options, message: string, calls: number][] = [
+  ['Program Files (x86)\\oh! a & b ^q', {}, '', 9],
+  ["it's; dänte—ünï", {}, '', 9],
+  ['x', { arg: '/?', user: 'other' }, '', 0],
+  ['x', { arg: '/uninstall' }, 'Unknown argument "/uninstall". Run setup.bat without', 0],
+  ['x', { user: 'other' }, 'Administrator rights are required.', 0],
+  ['x', { appcmd: 'C:\\no' }, 'IIS or its scripting tools are missing: "C:\\no" does not', 0],
+  ['x', { fail: 'iisnode' }, 'IIS has no module named iisnode. Install iisnode-full-v0.2.26', 1],
+  ['new (x)', {}, '"C:\\new (x)\\dist\\server.js" does not exist. Run npm install in', 1],
+  ['USERS\\a (b)\\c & d', {}, '"C:\\USERS\\a (b)\\c & d" is in a user profile', 1],
+  ['x', { fail: 'handlers' }, `appcmd could not unlock the section for "${APP}".`, 2],
+  ['x', { fail: 'webSocket' }, `appcmd could not unlock the section for "${APP}".`, 3],
+  ['x', { fail: 'RX' }, 'icacls could not give IIS_IUSRS access to "C:\\x".', 4],
+  ['x', { fail: '\\)M' }, 'icacls could not give IIS_IUSRS access to "C:\\x".', 5],
+  ['blocked', {}, 'The folder "C:\\blocked\\iisnode" could not be created.', 4],
+  ['x', { fail: 'add app' }, `appcmd could not register "${APP}".`, 7],
+  ['x', { fail: 'set app' }, `appcmd could not register "${APP}".`, 8],
+  ['x', { fail: ' lock.*/h', arg: '/remove' }, `appcmd could not remove "${APP}" completely.`, 2],
+  ['x', { fail: ' lock.*/w', arg: '/remove' }, `appcmd could not remove "${APP}" completely.`, 3],
+  ['x', { fail: 'WebS' }, 'WARNING: The Windows feature "WebSocket Protocol" is missing', 9],
+  ['x', { path: '%NOBODY%;C:\\x (y) & z' }, "WARNING: node.exe is not in the machine's PATH", 9],
+  ['x', { path: '' }, "WARNING: node.exe is not in the machine's PATH", 9],
+  ['x', { path: 'C:\\x (y) & z;C:\\a & (b);%SystemRoot%' }, '', 9],
+  ['users2', { log: 'twice' }, '', 9],
+  ['moved here', { log: 'twice' }, '', 9],
+  ['x', { log: 'twice', fail: 'set vdir' }, `appcmd could not register "${APP}".`, 7],
+  ['x', { log: 'twice', arg: '/remove', fail: 'delete' }, `appcmd could not remove "${APP}"`, 2],
+  ['x', { log: 'twice', arg: '/remove' }, '', 4],
+  ['x', { log: 'twice', arg: '/remove' }, '', 3],
+];
+
+describe('setup.bat in the cmd.exe of Wine', () => {
+  const wine = new Wine(300_000);
+  const messages = new Set<string>();
+  let [runs, registry] = [0, ''];
+  writeFileSync(wine.drive('double.js'), DOUBLE);
+  for (const name of ['windows/system32/inetsrv/appcmd', 'windows/system32/icacls', 'bin/npm',
+    'bin/choco', 'bin/iisreset', 'Program Files/nodejs/node', 'a & (b)/node']) {
+    const double = wine.drive(`${name}.exe`);
+    mkdirSync(dirname(double), { recursive: true });
+    rmSync(double, { force: true });
+    symlinkSync(String(NODE_EXES[0]), double);
+  }
+
+  /** Runs setup.bat or a command in a folder on drive C that has what setup.bat looks for. */
+  async function run(name: string, options: Options = {}, command = 'setup.bat') {
+    const folder = wine.drive(...name.split('\\'));
+    mkdirSync(join(folder, 'dist'), { recursive: true });
+    writeFileSync(join(folder, 'setup.bat'), SETUP);
+    if (!name.startsWith('new')) writeFileSync(join(folder, 'dist', 'server.js'), '');
+    if (name === 'blocked') symlinkSync('nowhere', join(folder, 'iisnode'));
+    const { arg = '', user = 'administrator', path = '%ProgramFiles%\\nodejs\\' } = options;
+    const log = `${options.log ?? (runs += 1)}.log`;
+    const call = (...args: string[]) => wine.start(args, folder, {
+      WINEPATH: 'C:\\bin;C:\\windows\\system32', WINEDLLOVERRIDES: 'icacls.exe=n',
+      NODE_OPTIONS: '--require=C:/double.js', LOG: `C:\\${log}`, FAIL: options.fail,
+      APPCMD: options.appcmd, PAGE: 'http://x/',
+    }).ended;
+    const wanted = path + user;
+    if (registry !== wanted) {
+      await call('reg', 'add', SYSTEM, '/v', 'Path', '/t', 'REG_EXPAND_SZ', '/d', path, '/f');
+      await call('reg', user === 'administrator' ? 'add' : 'delete', 'HKU\\S-1-5-19', '/f');
+      registry = wanted;
+    }
+    const { code, stdout, stderr } = await call('cmd', '/c', command, ...(arg ? [arg] : []));
+    for (const line of `${stdout}\n${stderr}`.split('\n')) messages.add(line.trim());
+    writeFileSync(wine.drive(log), '', { flag: 'a' });
+    const lines = readFileSync(wine.drive(log), 'utf8').split('\n').filter(Boolean);
+    rmSync(wine.drive(log));
+    return { code, stderr: stderr.trim(), made: lines.map((line): string[] => JSON.parse(line)) };
+  }
+
+  for (const [folder, options, message, count] of RUNS) {
+    test(`C:\\${folder}, ${JSON.stringify(options)}: ${message || 'no message'}`, async () => {
+      const { code, stderr, made } = await run(folder, options);
+      assert.ok(message ? stderr.includes(message) : stderr === '', stderr);
+      assert.deepEqual([code, made.length], [/^(WARNING|$)/.test(message) ? 0 : 1, count]);
+      const register = folder === 'moved here' ? MOVE : ADD;
+      if (count === 9) assert.deepEqual(made, calls(`C:\\${folder}`, register));
+    });
+  }
+
+  test('the cmd steps of iis.yml make these calls', async () => {
+    const workflow = readFileSync(join(ROOT, '.github', 'workflows', 'iis.yml'), 'utf8');
+    const machine = { log: 'workflow', appcmd: 'C:\\windows\\system32\\inetsrv\\appcmd.exe' };
+    const all: string[][] = [];
+    for (const step of workflow.split(/^ {6}- /m)) {
+      const script = /^ {8}run: (?:\|\n)?([^]*)/m.exec(step)?.[1];
+      if (!script || /shell: powershell|if: failure/.test(step)) continue;
+      writeFileSync(wine.drive('step.cmd'), `@echo off\r\n${script.replaceAll('\n', '\r\n')}`);
+      const { code, stderr, made } = await run('clone', machine, 'C:\\step.cmd');
+      assert.equal(code, 0, script + stderr);
+      all.push(...made);
+    }
+    const check = ['npm', 'run', 'check', '--', 'http://x/'];
+    assert.deepEqual(all, [
+      ['choco', 'install', 'iisnode', '--version=0.2.26', '--yes', '--no-progress'],
+      ...config('lock'), ['npm', 'install'],
+      ...calls('C:\\inetpub\\dante', ADD), ...calls('C:\\inetpub\\dante', MOVE), ['iisreset', ''],
+      [...check, '--whole'], ['appcmd', 'recycle', 'apppool', 'DefaultAppPool'], check,
+      LIST, ['appcmd', 'delete', 'app', APP], ...config('lock', APP),
+    ]);
+  });
+
+  test('the tests above have seen every message of setup.bat', () => {
+    const texts = SETUP.toString().match(/(?<=^echo ).+?(?=( 1>&2)?\r$)/gm) ?? [];
+    const unseen = texts.filter((text) => {
+      const words = text.trim().replace(/[.*+?^$()[\]{}|\\]/g, '\\$&').replace(/%(~1|\w+%)/g, '.*');
+      return ![...messages].some((message) => new RegExp(`^${words}$`).test(message));
+    });
+    assert.deepEqual(unseen, []);
+  });
+
+  test('setup.bat is ASCII with CRLF, also in an archive of the repository', () => {
+    const archive = execFileSync('git', ['archive', 'HEAD', 'setup.bat'], { cwd: ROOT });
+    const [file] = /@echo off[^\0]*/.exec(archive.toString('latin1')) ?? [''];
+    for (const it of [file, SETUP.toString('latin1')]) assert.match(it, /^([\x20-\x7e]*\r\n)+$/);
+  });
+});
