@@ -34,7 +34,8 @@ const STAGE = `let last, timer, nowMs = 0;
       constructor({ protocol, search }) { connections.push(protocol + search); last = this; }
       close() {}
     },
-    fetch: async () => ({ status: probed }),
+    fetch: async ({ pathname }, { cache }) =>
+      ({ status: pathname.endsWith('/ws') && cache === 'no-store' ? probed : 0 }),
     setTimeout(callback) { timer = callback; }, clearTimeout() { timer = undefined; },
     send(...all) { last.onopen({}); for (const data of all) last.onmessage({ data }); },
     async lose(count = 1) {
@@ -292,8 +293,9 @@ describe('the page in a browser', () => {
         () => {},
         () => (frame.style.width = '320px'),
         () => (frame.style.height = '320px'),
+        () => (frame.style.height = '1200px'),
+        () => (frame.style.height = '900px'), // No margin depends on such a height.
         () => (root.style.fontSize = '200%'),
-        () => (frame.style.height = '568px'),
       ]) {
         change();
         await followed();
@@ -309,13 +311,17 @@ describe('the page in a browser', () => {
       send();
       await frames();
       if (page.scrollY !== 50) throw new Error(`It follows a reader to ${page.scrollY}.`);
+      root.style.fontSize = '100%'; // So that a stanza, not the source, is at the top.
       await scroll(root.scrollHeight);
       send();
       await followed();
+      page.scrollTo(0, 50);
+      send(1);
+      if (page.scrollY !== 50) throw new Error('It follows a reader who has just scrolled.');
       frame.style.height = '200px';
       await frames();
       await scroll(0);
-      send(46 - 35);
+      send(46 - 41);
       $('#action').click(); // Read again
       send();
       await followed();
@@ -353,14 +359,14 @@ describe('the page in a browser', () => {
   test('in print there is no footer, and stanzas are whole and in full ink', OPTIONS, async () => {
     const seen = await browser.run(({ page, style }) => {
       page.send('verse');
-      const { opacity } = style('li');
       for (const rule of page.document.styleSheets[0]?.cssRules ?? []) {
         const { media } = rule as CSSMediaRule;
         if (media?.mediaText.includes('print')) media.mediaText = 'all';
       }
-      return [opacity, style('li').opacity, style('li').breakInside, style('footer').display];
+      const { opacity, breakInside } = style('li');
+      return [opacity, breakInside, style('footer').display, style('.source').visibility];
     });
-    assert.deepEqual(seen, ['0', '1', 'avoid', 'none']);
+    assert.deepEqual(seen, ['1', 'avoid', 'none', 'hidden']);
   });
 
   test('in forced colors the progress bar has system colors', OPTIONS, async (t) => {

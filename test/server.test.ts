@@ -1,6 +1,5 @@
 import './support/bounds.js';
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,39 +36,40 @@ describe('server', () => {
     await exited;
   });
 
-  const rows: [env: Record<string, string>, line: RegExp][] = [
+  for (const [env, line] of [
     [{ PORT: '99999' }, /^PORT is "99999", but must be .*\n$/],
     [{ INTERVAL_MS: 'soon' }, /^INTERVAL_MS is "soon", but must be .*\n$/],
     [{ ALLOWED_ORIGINS: 'a.example' }, /^ALLOWED_ORIGINS contains "a\.example", but must be .*\n$/],
     [{ HOST: '192.0.2.1' }, /^Cannot listen on port 0: .*192\.0\.2\.1.*\n$/],
-  ];
-  for (const [env, line] of rows) {
+  ] as [Record<string, string>, RegExp][]) {
     test(`${JSON.stringify(env)} is one line on stderr and exit code 1`, async () => {
       const { output, exited } = runNode([SERVER], { PORT: '0', ...env });
-      assert.equal(await exited, 1);
-      assert.equal(output.stdout, '');
+      assert.deepEqual([await exited, output.stdout], [1, '']);
       assert.match(output.stderr, line);
     });
   }
 
-  test('a port in use is one line with the remedy and exit code 1', async (t) => {
-    const { port } = await startServer(t);
-    const { output, exited } = runNode([SERVER], { PORT: String(port) });
+  /** Starts another server at the same place, and expects it to fail with one line. */
+  async function expectInUse(PORT: string, line: string): Promise<void> {
+    const { output, exited } = runNode([SERVER], { PORT });
     assert.equal(await exited, 1);
-    const remedy = 'Stop the program that uses it, or set another PORT';
-    assert.equal(output.stderr, `Cannot listen on port ${port}: it is in use. ${remedy}.\n`);
+    assert.deepEqual(output, { stdout: '', stderr: `Cannot listen on ${line}.\n` });
+  }
+
+  test('a port in use is one line with the remedy', async (t) => {
+    const { port } = await startServer(t);
+    const remedy = 'it is in use. Stop the program that uses it, or set another PORT';
+    await expectInUse(`${port}`, `port ${port}: ${remedy}`);
   });
 
   test('a socket file that was left over is one line with the remedy', { skip }, async (t) => {
     const path = join(copyProject(t), 'dante.sock');
-    const first = runNode([SERVER], { PORT: path });
-    await until(() => first.output.stdout, 'the server to listen');
-    first.child.kill('SIGKILL');
-    await first.exited;
-    const second = runNode([SERVER], { PORT: path });
-    assert.equal(await second.exited, 1);
-    const remedy = 'Stop the program that uses it or, if there is none, delete it';
-    assert.equal(second.output.stderr, `Cannot listen on ${path}: it exists. ${remedy}.\n`);
+    const { child, output, exited } = runNode([SERVER], { PORT: path });
+    await until(() => output.stdout, 'the server to listen');
+    child.kill('SIGKILL');
+    await exited;
+    const remedy = 'it exists. Stop the program that uses it or, if there is none, delete it';
+    await expectInUse(path, `${path}: ${remedy}`);
   });
 
   test('missing permission is one line with the remedy', { skip }, async (t) => {
@@ -80,14 +80,12 @@ describe('server', () => {
     const path = join(root, 'dante.sock');
     // Root may write anywhere.
     const node = process.getuid?.() === 0 ? ['--require', nobody] : [];
-    const server = join(root, 'dist', 'server.js');
-    const { output, exited } = runNode([...node, server], { PORT: path }, { cwd: root });
+    const args = [...node, join(root, 'dist', 'server.js')];
+    const { output, exited } = runNode(args, { PORT: path }, { cwd: root });
     assert.equal(await exited, 1);
     chmodSync(root, 0o755);
-    assert.equal(
-      output.stderr,
-      `Cannot listen on ${path}: permission denied. Set PORT to another value, such as 8888.\n`,
-    );
+    const denied = 'permission denied. Set PORT to another value, such as 8888';
+    assert.equal(output.stderr, `Cannot listen on ${path}: ${denied}.\n`);
   });
 
   test('a bug shows a stack trace with the line of the .ts file', async (t) => {
@@ -146,7 +144,7 @@ describe('server', () => {
         const { child, port, exited } = await startServer(t);
         const socket = connectTo(port).on('error', () => {}); // It may be reset in the end.
         let received = '';
-        socket.on('data', (chunk) => (received += chunk.toString('latin1')));
+        socket.setEncoding('latin1').on('data', (chunk) => (received += chunk));
         socket.write(handshake());
         await until(() => /\r\n\r\n[^]{3}/.test(received), 'the first stanza');
         const startMs = performance.now();
@@ -158,7 +156,6 @@ describe('server', () => {
         assert.equal(await exited, second ? 1 : 0);
         assert.ok(performance.now() - startMs < 10_000);
         socket.destroy();
-        if (!socket.closed) await once(socket, 'close');
       });
     }
   });

@@ -16,6 +16,7 @@ const STANZAS = Array.from({ length: 5000 }, (_, i) => `stanza ${i + 1}`);
 const FROM = STANZAS.length - 3;
 
 const HTML = /^<!doctype html>[^]*<\/html>\n$/i;
+const END = '0\r\n\r\n';
 const [LENGTH, CHUNKED] = ['Content-Length: 3\r\n', 'Transfer-Encoding: chunked\r\n'];
 const plain = (target: string, lines = '', method = 'GET'): string =>
   `${method} ${target} HTTP/1.1\r\nHost: dante.example\r\n${lines}\r\n`;
@@ -34,7 +35,7 @@ const ROWS: Row[] = [
   { bytes: plain('/ws'), status: 426, body: /^This is a Web/, ends: true },
   { bytes: plain('/style.css', 'Connection: close\r\n'), status: 200, body: /--paper/, ends: true },
   { bytes: plain('/', LENGTH, 'POST') + 'abc', status: 405, body: /^POST is/, ends: true },
-  { bytes: plain('/', CHUNKED) + '3\r\nabc\r\n0\r\n\r\n', status: 200, body: HTML, ends: true },
+  { bytes: plain('/', CHUNKED) + `3\r\nabc\r\n${END}`, status: 200, body: HTML, ends: true },
   { bytes: handshake('/', h2c), status: 200, body: HTML, ends: true },
   { bytes: handshake('/style.css', h2c, { method: 'HEAD' }), status: 200, ends: true },
   { bytes: handshake('/', h2c, { method: 'PUT' }), status: 405, body: /^PUT is/, ends: true },
@@ -44,6 +45,8 @@ const ROWS: Row[] = [
   { bytes: handshake('/ws', { 'Sec-WebSocket-Extensions': '@@@' }), status: 400, ends: true },
   { bytes: handshake('/ws', { 'Content-Length': '3' }) + 'abc', status: 426, ends: true },
   { bytes: handshake('/ws', {}, { version: '1.0' }), status: 426, ends: true },
+  { bytes: handshake('/', { Upgrade: 'websocket2' }), status: 200, body: HTML, ends: true },
+  { bytes: handshake('/', { 'Transfer-Encoding': 'chunked' }) + END, status: 200, ends: true },
   { bytes: handshake(`/ws?from=${FROM}`), status: 101, ends: true },
   { bytes: handshake(`/server-faye.js/ws?from=${FROM}`), status: 101, ends: true },
 ];
