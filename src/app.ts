@@ -107,7 +107,7 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
 /** The path below the mount, at least `/`, and how many stanzas were heard. */
 function parseTarget({ url = '' }: IncomingMessage): { path: string; from: string } {
   // A proxy may send a whole URL (RFC 9112 section 3.2.2).
-  const [, path = '', query] = /^(?:https?:\/\/[^/?]*)?([^?]*)\??(.*)$/i.exec(url) ?? [];
+  const [, path = '', query] = /^(?:https?:\/\/[^/?]*)?([^?]*)\??(.*)/i.exec(url) ?? [];
   const from = new URLSearchParams(query).get('from') ?? '0';
   return { path: path.replace(MOUNT, '') || '/', from };
 }

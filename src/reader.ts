@@ -10,7 +10,6 @@ const MAX_SILENCE_MS = 5000; // Pages cannot see pings.
 export class Reader extends WebSocket {
   #full = false;
   #silence: NodeJS.Timeout | undefined;
-
   /** Accepts a handshake. `close()` before `open` ends the connection without a response. */
   constructor({ method, url, headers }: IncomingMessage, socket: Socket, head: Buffer) {
     // The library keeps these while the connection lasts, so not the whole request.

@@ -4,7 +4,6 @@ import type { Socket } from 'node:net';
 type Headers = Record<string, string | number>;
 /** A response as a value, which the two functions below send. */
 export type Response = { status: number; headers: Headers; body: string | Buffer };
-
 const LINGER_MS = 2000; // For a client to send its body, or to close its side.
 
 /** Makes a response whose body is one sentence. */

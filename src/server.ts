@@ -21,7 +21,6 @@ function start(settings: Settings): void {
   const { listen } = settings;
   const { server, close } = createApp(canto1, settings);
   if (process.env['IISNODE_VERSION']) hostInIisnode(server);
-
   server.on('error', (error) => {
     // Once it listens, only a single connection has failed.
     if (server.listening) console.error(`A connection was not accepted: ${error.message}.`);
@@ -55,6 +54,6 @@ function explain({ code, message }: NodeJS.ErrnoException, listen: Settings['lis
     ? [listen.path, 'it exists. Stop the program that uses it or, if there is none, delete it']
     : [`port ${listen.port}`, 'it is in use. Stop the program that uses it, or set another PORT'];
   const denied = 'permission denied. Set PORT to another value, such as 8888';
-  const remedy = { EADDRINUSE: inUse, EACCES: denied }[code ?? ''];
+  const remedy = { EADDRINUSE: inUse, EACCES: denied }[`${code}`];
   return `Cannot listen on ${place}: ${remedy ?? message}.`;
 }

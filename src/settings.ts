@@ -33,7 +33,7 @@ function parseInteger(name: string, text: string, min: number, max: number, or =
 }
 
 function parseOrigin(text: string): string {
-  const url = URL.canParse(text.trim()) ? new URL(text.trim()) : undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) return url.origin;
   const list = 'a list of origins such as https://a.example,https://b.example:8443';
   throw new SettingError(`ALLOWED_ORIGINS contains ${JSON.stringify(text)}, but must be ${list}.`);
