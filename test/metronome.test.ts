@@ -23,11 +23,11 @@ test('a late timer delays one call, and 45 late timers cause no drift', (t) => {
   const { times } = join();
   for (let k = 1; k <= 45; k += 1) {
     clock.advance(k * 2000 + 999 - clock.nowMs);
-    clock.stall(k === 20 ? 1950 : 8);
+    clock.stall(k === 1 || k === 20 ? 1950 : 8);
     clock.advance(0);
   }
   const late = times.map((time, k) => time - (k + 1) * 2000);
-  assert.deepEqual(late, Array<number>(45).fill(7).fill(1949, 19, 20));
+  assert.deepEqual(late, Array<number>(45).fill(7).fill(1949, 0, 1).fill(1949, 19, 20));
 });
 
 for (const stallMs of [200, 350, 3_600_000]) {

@@ -21,8 +21,9 @@ type Behaviour = [name: string, hint: string, check: (site: Site) => Promise<str
 
 const below = ({ url }: Site, name: string): URL => new URL(`server-faye.js/${name}`, url);
 
-function get(site: Site, url: URL | string, headers = {}, method = 'GET'): Promise<RawResponse> {
-  const { pathname, search, host } = typeof url === 'string' ? below(site, url) : url;
+/** Sends a request to the page, or to what is below it. */
+function get(site: Site, name = '', headers = {}, method = 'GET'): Promise<RawResponse> {
+  const { pathname, search, host } = below(site, name);
   const text = request(pathname + search, { Host: host, ...headers }, method);
   return exchange(site.url, text, { ...site, keep: true });
 }
@@ -37,22 +38,16 @@ const open = (site: Site, from = 0): Reader =>
   openReader(below(site, `ws?from=${from}`).href.replace('http', 'ws'));
 
 /** Waits for message `count`. Throws if the connection ends before it. */
-async function hear(site: Site, { messages, closed }: Reader, count: number): Promise<void> {
-  let code = 0;
-  void closed.then((end) => (code = end.code));
-  while (messages.length < count && !code) {
-    const next = messages.length + 1;
-    await until(() => messages.length >= next || code, `message ${next}`, site.timeoutMs);
+async function hear(site: Site, reader: Reader, count: number): Promise<void> {
+  for (let i = 1; i <= count; i += 1) {
+    const isDone = (): unknown => reader.messages.length >= i || reader.code();
+    await until(isDone, `message ${i}`, site.timeoutMs);
   }
-  assert.ok(messages.length >= count, `Expected message ${count}, saw the end with ${code}.`);
+  assert.ok(reader.messages.length >= count, `Saw the end with ${reader.code()} too early.`);
 }
 
-/** Waits for the end of a connection, and returns its close code. */
-async function end(site: Site, { closed }: Reader): Promise<number> {
-  let code = 0;
-  void closed.then((end) => (code = end.code));
-  return until(() => code, 'the close', site.timeoutMs);
-}
+const end = (site: Site, { code }: Reader): Promise<number> =>
+  until(code, 'the close', site.timeoutMs);
 
 /** The number of messages of the stream, or Infinity, as the server's own refusal says. */
 async function countMessages(site: Site): Promise<number> {
@@ -76,7 +71,7 @@ const SENTENCE = 'Something in front replaces the responses to errors.';
 
 export const behaviours: Behaviour[] = [
   ['the page and its files have their headers, and 304 follows an ETag', FOLDER, async (site) => {
-    const page = await get(site, site.url);
+    const page = await get(site);
     for (const [name, type] of [
       ['index.html', 'html'], ['style.css', 'css'], ['client.js', 'javascript'],
     ] as const) {
@@ -88,10 +83,10 @@ export const behaviours: Behaviour[] = [
       assert.match(headers['content-security-policy'] ?? '', /^default-src 'self';/);
       assert.equal((await get(site, name, { 'If-None-Match': headers['etag'] })).status, 304);
     }
-    assert.equal((await get(site, site.url, {}, 'HEAD')).status, 200);
+    assert.equal((await get(site, '', {}, 'HEAD')).status, 200);
   }],
   ['page and stream have as many messages', 'Set max in public/index.html.', async (site) => {
-    const max = /<progress [^>]*\bmax="(\d+)"/.exec((await get(site, site.url)).body)?.[1];
+    const max = /<progress [^>]*\bmax="(\d+)"/.exec((await get(site)).body)?.[1];
     const count = await countMessages(site);
     assert.equal(Number(max ?? Infinity), count);
     return `${count}`;
@@ -133,7 +128,7 @@ export const behaviours: Behaviour[] = [
   ['a refusal has its status and sentence', SENTENCE, async (site) => {
     for (const [response, status, body] of [
       [get(site, 'missing.js'), 404, /^Not found/],
-      [get(site, site.url, { 'Content-Length': '0' }, 'POST'), 405, /^POST is not allowed/],
+      [get(site, '', { 'Content-Length': '0' }, 'POST'), 405, /^POST is not allowed/],
       [get(site, 'ws'), 426, /^This is a WebSocket stream/],
       [upgrade(site, 'wsx'), 404, /^Not found/],
       [upgrade(site, 'ws', { 'Sec-WebSocket-Version': '8' }), 426, /version 13/],
@@ -163,12 +158,11 @@ export const behaviours: Behaviour[] = [
     assert.equal((await upgrade(site, 'ws?from=x', { Connection })).status, 400);
   }],
   ['a ping gets its pong', UPGRADE, async (site) => {
-    const { socket, opened, closed } = open(site);
+    const { socket, opened, code } = open(site);
     await opened;
-    let isDone = false;
-    socket.ping('there?', () => (isDone = true));
-    void closed.then(({ code }) => (isDone = code === 1000)); // A short stream may be over.
-    await until(() => isDone, 'the pong', site.timeoutMs);
+    let isPonged = false;
+    socket.ping('there?', () => (isPonged = true));
+    await until(() => isPonged || code() === 1000, 'the pong', site.timeoutMs);
     socket.close();
   }],
   ['a message over 1 KiB closes with 1009, a shorter one is ignored', UPGRADE, async (site) => {
@@ -211,7 +205,7 @@ export const behaviours: Behaviour[] = [
       './', 'package.json', 'web.config', 'README.md', 'setup.bat', 'src/app.ts', 'dist/server.js',
       'iisnode/index.html', 'node_modules/faye-websocket/package.json', 'server-faye.js/debug',
     ]) {
-      const { status } = await get(site, new URL(name, site.url));
+      const { status } = await get(site, new URL(name, site.url).pathname);
       assert.ok(status === 404 || status === 403, `Expected 404 for ${name}, saw ${status}.`);
     }
     return undefined;

@@ -9,6 +9,8 @@ export interface Reader {
   /** Resolves with the handshake, or with the end if there was none. */
   opened: Promise<unknown>;
   closed: Promise<{ code: number; reason: string }>;
+  /** The close code, once the connection is closed. */
+  code(): number | undefined;
 }
 
 /** Opens the stream at a `ws:` or `wss:` URL. */
@@ -24,5 +26,7 @@ export function openReader(url: string, headers: Record<string, string> = {}): R
     socket.on('close', ({ code, reason }) => resolve({ code, reason }));
   });
   const opened = Promise.race([new Promise<void>((resolve) => socket.on('open', resolve)), closed]);
-  return { socket, messages, times, opened, closed };
+  let code: number | undefined;
+  void closed.then((end) => (code = end.code));
+  return { socket, messages, times, opened, closed, code: () => code };
 }
