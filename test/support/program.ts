@@ -40,17 +40,20 @@ export function runNode(
   return { child, output, exited };
 }
 
-/** Runs the server on a free port until the test ends; resolves when it listens. */
+/**
+ * Runs the server on a free port until the test ends; resolves when it listens. `cwd` must not be a
+ * folder that the test removes: Windows refuses that while the server runs.
+ */
 export async function startServer(
   t: TestContext,
   env: Record<string, string> = {},
-  { root, cwd }: { root?: string; cwd?: string } = {},
+  { root = ROOT, cwd = ROOT } = {},
 ): Promise<Program & { port: number }> {
-  const script = join(root ?? ROOT, 'dist', 'server.js');
-  const program = runNode([script], { PORT: '0', ...env }, { cwd: cwd ?? root ?? ROOT });
+  const script = join(root, 'dist', 'server.js');
+  const program = runNode([script], { PORT: '0', ...env }, { cwd });
   t.after(async () => {
     kill(program.child);
-    await program.exited; // On Windows the folder of a process that runs cannot be removed.
+    await program.exited;
   });
   const port = await until(() => {
     if (program.child.exitCode !== null) throw new Error(program.output.stderr);
