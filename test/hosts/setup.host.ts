@@ -110,7 +110,10 @@ describe('setup.bat in the cmd.exe of Wine', () => {
       await call('reg', user === 'administrator' ? 'add' : 'delete', 'HKU\\S-1-5-19', '/f');
       registry = wanted;
     }
-    const { code, stdout, stderr } = await call('cmd', '/c', command, ...(arg ? [arg] : []));
+    const start = () => call('cmd', '/c', command, ...(arg ? [arg] : []));
+    let { code, stdout, stderr } = await start();
+    // Once in thousands of times, Wine does not start a program that is there.
+    if (stderr.includes("Can't recognize")) ({ code, stdout, stderr } = await start());
     for (const line of `${stdout}\n${stderr}`.split('\n')) messages.add(line.trim());
     writeFileSync(wine.drive(log), '', { flag: 'a' });
     const lines = readFileSync(wine.drive(log), 'utf8').split('\n').filter(Boolean);
