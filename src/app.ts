@@ -11,7 +11,7 @@ import type { Settings } from './settings.js';
 const MOUNT = /^.*\/server-faye\.js(?=\/|$)/i; // Up to the script that IIS maps, in any case.
 const KEY = /^[A-Za-z0-9+/]{22}==$/; // Base64 of 16 bytes (RFC 6455 section 4.1).
 const TOKEN = "[\\w!#$%&'*+.^`|~-]+"; // RFC 6455 section 9.1.
-const EXTENSION = new RegExp(`^${TOKEN}( *; *${TOKEN}( *= *(${TOKEN}|"${TOKEN}"))?)*$`);
+const EXTENSION = new RegExp(`^ *${TOKEN}( *; *${TOKEN}( *= *(${TOKEN}|"${TOKEN}"))?)* *$`);
 const NOT_FOUND = sentence(404, 'Not found. The page is at /, or at server-faye.js under IIS.');
 const UNAVAILABLE = sentence(503, 'The server is shutting down.', { Connection: 'close' });
 // RFC 9110 section 15.5.22 requires Upgrade, RFC 6455 section 4.4 the version. `close` comes last
@@ -28,7 +28,6 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
   const readers = new Set<Reader>();
   const written = new WeakMap<Socket, Promise<unknown>>(); // The latest response on a connection.
   let closing = false;
-
   // A class, because Node writes some responses by itself, such as 417.
   class AppResponse extends ServerResponse {
     constructor(...args: ConstructorParameters<typeof ServerResponse>) {
@@ -39,7 +38,10 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
   const server: Server = createServer({ ServerResponse: AppResponse }, (request, response) => {
     send(response, respond(request));
   });
-  server.on('upgrade', async (request: IncomingMessage, socket: Socket, head: Buffer) => {
+  server.on('upgrade', takeOver).on('connect', takeOver);
+
+  /** Answers on a socket that `node:http` has let go: of an upgrade, or of CONNECT. */
+  async function takeOver(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     // Node has removed its own listener. Without one, a reset ends the process.
     socket.on('error', () => socket.destroy());
     // Keep the order of responses. One with `Connection: close` is the last.
@@ -54,7 +56,7 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
       recital.begin(reader, Number(from));
     });
     reader.on('close', () => readers.delete(reader));
-  });
+  }
 
   /** The response to a plain request. */
   function respond(request: IncomingMessage): Response {
@@ -72,7 +74,7 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
     return isKnown ? { ...asset, status: 304, body: '' } : { ...asset, status: 200 };
   }
 
-  /** The response to a handshake that is refused. */
+  /** The response to a handshake that is refused, or undefined if it is accepted. */
   function refuse(request: IncomingMessage): Response | undefined {
     const { path, from } = parseTarget(request);
     const { host, origin, ...headers } = request.headers;
@@ -81,8 +83,8 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
     const { 'sec-websocket-version': version, 'sec-websocket-key': key = '' } = headers;
     if (version !== '13' || !KEY.test(key)) return UPGRADE_REQUIRED;
     if (!host) return sentence(400, 'The Host header is missing.');
-    const extensions = headers['sec-websocket-extensions'];
-    if (extensions && !extensions.split(/ *, */).every((one) => EXTENSION.test(one))) {
+    const extensions = headers['sec-websocket-extensions']?.replaceAll('\t', ' ');
+    if (extensions && !extensions.split(',').every((one) => EXTENSION.test(one))) {
       return sentence(400, `Sec-WebSocket-Extensions is malformed: ${extensions}`);
     }
     if (!/^\d+$/.test(from) || Number(from) > recital.maxFrom) {

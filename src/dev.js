@@ -4,6 +4,7 @@ const { readdirSync, statSync } = require('node:fs');
 const { join } = require('node:path');
 
 const root = join(__dirname, '..');
+const program = join('dist', 'server.js');
 const start = (...args) => spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
 const compiler = start(require.resolve('typescript/bin/tsc'), '--watch', '--preserveWatchOutput');
 const { ppid } = process;
@@ -12,12 +13,12 @@ let server, seen, served;
 /** The names and times of all files that the server loads. */
 function look() {
   const files = ['dist', 'public'].flatMap((folder) =>
-    readdirSync(join(root, folder)).map((name) => join(root, folder, name)));
-  return files.map((file) => `${file} ${statSync(file).mtimeMs}`).join('\n');
+    readdirSync(join(root, folder)).map((name) => join(folder, name)));
+  return files.map((file) => `${file} ${statSync(join(root, file)).mtimeMs}`).join('\n');
 }
 
 function restart() {
-  server = start(join('dist', 'server.js'));
+  server = start(program);
 }
 
 setInterval(() => {
@@ -26,7 +27,7 @@ setInterval(() => {
   let files;
   try { files = look(); } catch { return; } // A clean or a build is at work: look again.
   // A build writes many files: wait until nothing has changed since the last look.
-  if (files === seen && files !== served && files.includes('server.js')) {
+  if (files === seen && files !== served && files.includes(program)) {
     served = files;
     if (server?.exitCode === null && server.kill('SIGKILL')) server.once('exit', restart);
     else restart();

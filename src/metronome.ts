@@ -6,7 +6,6 @@ type Beat = { due: number; listeners: Set<Listener>; timer?: NodeJS.Timeout };
 export function createMetronome(intervalMs: number) {
   const beats = new Map<Listener, Beat>();
   let newest: Beat | undefined;
-
   /** Calls `listener` every interval, the first time one interval from now. */
   function join(listener: Listener): void {
     const due = performance.now() + intervalMs;

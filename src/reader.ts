@@ -14,18 +14,17 @@ export class Reader extends WebSocket {
   constructor({ method, url, headers }: IncomingMessage, socket: Socket, head: Buffer) {
     // The library keeps these while the connection lasts, so not the whole request.
     super({ method, url, headers }, socket, head, [], { maxLength: MAX_MESSAGE_BYTES });
-    let incompleteBytes = 0;
-    socket.prependListener('data', (chunk: Buffer) => {
-      if (incompleteBytes > MAX_INCOMPLETE_BYTES) socket.destroy();
-      incompleteBytes += chunk.length;
-    });
+    let incompleteBytes = head.length;
+    // Add a chunk before the library reads it, and check after it: the chunk may complete messages.
+    socket.prependListener('data', (chunk: Buffer) => void (incompleteBytes += chunk.length));
+    socket.on('data', () => incompleteBytes > MAX_INCOMPLETE_BYTES && socket.destroy());
     this.on('message', () => void (incompleteBytes = 0));
     this.on('drain', () => void (this.#full = false));
     this.on('open', () => void (this.#silence = setInterval(() => this.send(''), MAX_SILENCE_MS)));
     this.on('close', () => clearInterval(this.#silence));
   }
 
-  /** Sends a text message. Returns false, and sends nothing, while the client's buffer is full. */
+  /** Sends a text message. Returns false, and sends nothing, while the buffer is full. */
   override send(text: string): boolean {
     if (this.#full) return false;
     this.#silence?.refresh();

@@ -53,7 +53,7 @@ function explain({ code, message }: NodeJS.ErrnoException, listen: Settings['lis
   const [place, inUse] = 'path' in listen
     ? [listen.path, 'it exists. Stop the program that uses it or, if there is none, delete it']
     : [`port ${listen.port}`, 'it is in use. Stop the program that uses it, or set another PORT'];
-  const denied = 'permission denied. Set PORT to another value, such as 8888';
+  const denied = 'permission denied, or no such folder. Set another PORT, such as 8888';
   const remedy = { EADDRINUSE: inUse, EACCES: denied }[`${code}`];
   return `Cannot listen on ${place}: ${remedy ?? message}.`;
 }

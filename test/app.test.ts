@@ -133,7 +133,7 @@ describe('app', () => {
     for (const [target, changes] of [
       ['/dante/server-faye.js/ws?x=1', {}],
       ...change('Origin', [undefined, 'http://dante.example', 'https://friend.example']),
-      ...change('Sec-WebSocket-Extensions', ['permessage-deflate; client_max', extensions]),
+      ...change('Sec-WebSocket-Extensions', ['permessage-deflate;\tclient_max', extensions]),
       ['/ws', { Origin: 'http://dante.example', Host: 'DANTE.example:80' }],
       ['/ws', { Origin: 'https://dante.example', Host: 'dante.example:443' }],
       ['/ws', { Origin: 'http://[::1]:8888', Host: '[::1]:8888' }],

@@ -84,7 +84,7 @@ describe('server', () => {
     const { output, exited } = runNode(args, { PORT: path }, { cwd: root });
     assert.equal(await exited, 1);
     chmodSync(root, 0o755);
-    const denied = 'permission denied. Set PORT to another value, such as 8888';
+    const denied = 'permission denied, or no such folder. Set another PORT, such as 8888';
     assert.equal(output.stderr, `Cannot listen on ${path}: ${denied}.\n`);
   });
 

@@ -36,6 +36,7 @@ const ROWS: Row[] = [
   { bytes: plain('/style.css', 'Connection: close\r\n'), status: 200, body: /--paper/, ends: true },
   { bytes: plain('/', LENGTH, 'POST') + 'abc', status: 405, body: /^POST is/, ends: true },
   { bytes: plain('/', CHUNKED) + `3\r\nabc\r\n${END}`, status: 200, body: HTML, ends: true },
+  { bytes: plain('dante.example:80', '', 'CONNECT'), status: 405, body: /^CONNECT is/, ends: true },
   { bytes: handshake('/', h2c), status: 200, body: HTML, ends: true },
   { bytes: handshake('/style.css', h2c, { method: 'HEAD' }), status: 200, ends: true },
   { bytes: handshake('/', h2c, { method: 'PUT' }), status: 405, body: /^PUT is/, ends: true },
