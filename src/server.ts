@@ -8,7 +8,6 @@ import { readSettings, SettingError, type Settings } from './settings.js';
 
 const SHUTDOWN_MS = 3000; // For readers to answer the close frame.
 const ONE_PRESS_MS = 500; // npm passes Ctrl+C on as well: signals within this time are one.
-
 // Loading this file starts the server: under iisnode it is not the main module.
 try {
   start(readSettings(process.env));
@@ -51,9 +50,10 @@ function fail(message: string): void {
 /** Why it cannot listen, and the remedy. */
 function explain({ code, message }: NodeJS.ErrnoException, listen: Settings['listen']): string {
   const [place, inUse] = 'path' in listen
-    ? [listen.path, 'it exists. Stop the program that uses it or, if there is none, delete it']
+    ? [listen.path, 'it exists. Stop the program that uses it, or delete a socket file left over']
     : [`port ${listen.port}`, 'it is in use. Stop the program that uses it, or set another PORT'];
   const denied = 'permission denied, or no such folder. Set another PORT, such as 8888';
-  const remedy = { EADDRINUSE: inUse, EACCES: denied }[`${code}`];
-  return `Cannot listen on ${place}: ${remedy ?? message}.`;
+  const host = 'host' in listen ? '; HOST must be an address or name of this machine' : '';
+  const remedies: Record<string, string> = { EADDRINUSE: inUse, EACCES: denied };
+  return `Cannot listen on ${place}: ${remedies[`${code}`] ?? message + host}.`;
 }

@@ -32,7 +32,7 @@ describe('check', () => {
     [['http://127.0.0.1:1/'], /^http:\/\/127\.0\.0\.1:1\/ refuses the connection/],
     [['http://a..b/'], /^http:\/\/a\.\.b\/ does not resolve/], // No resolver is asked for it.
   ] as const) {
-    test(`"${args.join(' ')}" is one line and exit code 2`, async () => {
+    test(`npm run check -- ${args.join(' ')} prints one line and exits with 2`, async () => {
       const { code, stdout, stderr } = await check(...args);
       assert.match(stderr, line);
       assert.match(stderr, /^[^\n]+\n$/);
@@ -40,22 +40,22 @@ describe('check', () => {
     });
   }
 
-  for (const [scheme, make, line] of [
-    ['http', () => createTcpServer((socket) => void socket.end('SSH-2')), /closed after "SSH-2"/],
-    ['http', () => createTcpServer((socket) => void socket.resume().end()), /closed after ""/],
-    ['http', () => createTcpServer((socket) => void socket.unref()), /No response within 1000 ms/],
-    ['http', () => createServer((_, response) => void response.end()), /not with dante's page/],
-    ['https', () => createServer(), /does not speak TLS: try http\n/],
+  for (const [name, make, line] of [
+    ['SSH', () => createTcpServer((socket) => void socket.end('SSH-2')), /closed after "SSH-2"/],
+    ['a hang-up', () => createTcpServer((socket) => void socket.resume().end()), /closed after ""/],
+    ['silence', () => createTcpServer((socket) => void socket.unref()), /No response within 1000/],
+    ['another page', () => createServer((_, response) => void response.end()), /not with dante's/],
+    ['no TLS', () => createServer(), /does not speak TLS: try http\n/],
   ] as const) {
-    test(`${scheme} to a server with ${line.source} is one line and exit code 2`, async (t) => {
-      const url = `${scheme}://${await listen(t, make())}`;
+    test(`a server with ${name} prints one line and exits with 2`, async (t) => {
+      const url = `${name === 'no TLS' ? 'https' : 'http'}://${await listen(t, make())}`;
       const { code, stdout, stderr } = await check(url, '--timeout', '1');
       assert.match(stderr, line);
       assert.deepEqual([code, stdout], [2, '']);
     });
   }
 
-  test('what does not hold is ✖ with what was seen and a hint, and exit code 1', async (t) => {
+  test('a failed check prints ✖, the cause and a hint, and exits with 1', async (t) => {
     const server = createServer(({ url }, response) => {
       if (url === '/') response.end(PAGE);
       else response.writeHead(404, { Connection: 'close' }).end('Not here.');
@@ -68,7 +68,7 @@ describe('check', () => {
     assert.match(stdout, /^ {4}Expected 200, saw 404\.$/m);
   });
 
-  test('what holds anywhere holds self-hosted, and stderr stays empty', async (t) => {
+  test('a self-hosted server passes every check and prints nothing on stderr', async (t) => {
     const NODE_OPTIONS = '--trace-warnings --trace-deprecation';
     const { output, port } = await startServer(t, { INTERVAL_MS: '20', NODE_OPTIONS });
     for (const path of ['/', '/dante/server-faye.js']) {

@@ -10,7 +10,7 @@ import { after, before, describe, test } from 'node:test';
 import { hostInIisnode } from '../dist/iisnode.js';
 import { startApp } from './support/app.js';
 import { kill } from './support/bounds.js';
-import { ROOT, runNode, type Program } from './support/program.js';
+import { copyProject, ROOT, runNode, type Program } from './support/program.js';
 import { exchange, handshake, parseResponse, request } from './support/raw.js';
 import { until } from './support/until.js';
 
@@ -103,14 +103,14 @@ describe('behind iisnode', () => {
   });
 
   for (const Connection of ['Upgrade', 'upgrade', 'keep-alive, Upgrade']) {
-    test(`a handshake with Connection: ${Connection} is a handshake`, async () => {
+    test(`a handshake with Connection: ${Connection} is accepted`, async () => {
       assert.equal(await upgrade('/ws', { Connection }), 101);
       assert.equal(await upgrade('/ws?from=x', { Connection }), 400);
       assert.equal(await upgrade('/wsx', { Connection }), 404);
     });
   }
 
-  test('after a refusal, and a body that never came, requests get their responses', async () => {
+  test('requests succeed after a refusal, and after a body that never came', async () => {
     const post = request('/dante/server-faye.js', { 'Content-Length': '3' }, 'POST');
     const posted = exchange(port, post);
     for (let i = 0; i < 10; i += 1) {
@@ -130,7 +130,7 @@ test('Node keeps idle pipes for longer than iisnode, which keeps them for 30 s',
   assert.ok(server.keepAliveTimeout > 30_000 && server.keepAliveTimeout < 300_000);
 });
 
-test('only a handshake is repaired, and nothing that comes after it', async (t) => {
+test('only a handshake is repaired, not the bytes after it', async (t) => {
   const server = createServer(({ headers }, response) => response.end(headers.connection));
   hostInIisnode(server);
   let received = '';
@@ -152,7 +152,7 @@ test('only a handshake is repaired, and nothing that comes after it', async (t) 
   client.destroy();
 });
 
-test('without iisnode, a Connection without Upgrade is no handshake', async (t) => {
+test('without iisnode, a Connection without Upgrade is not accepted', async (t) => {
   const { port, close } = await startApp(['one'], 1000);
   t.after(close);
   const text = handshake('/ws', { Connection: 'keep-alive' });
@@ -172,4 +172,15 @@ test('web.config maps the script, and passes WebSockets and errors on', () => {
     'iisnode maxConcurrentRequestsPerProcess="100000" watchedFiles="" ' +
       'debuggingEnabled="false" devErrorsEnabled="false"',
   ]);
+});
+
+test('server-faye.js names a module that is missing, and where to run npm install', async (t) => {
+  for (const [folder, reason] of [['node_modules', /'faye-/], ['dist', /server\.js'/]] as const) {
+    const root = copyProject(t);
+    rmSync(join(root, folder), { recursive: true });
+    const { output, exited } = runNode([join(root, 'server-faye.js')], {}, { cwd: root });
+    assert.equal(await exited, 1);
+    assert.match(output.stderr, reason);
+    assert.match(output.stderr, /^Cannot find module '[^\n]*'\. Run npm install in [^\n]+\n$/);
+  }
 });

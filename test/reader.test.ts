@@ -77,7 +77,7 @@ test('a message of 1 KiB is accepted, a longer one closes with 1009', async (t) 
   assert.deepEqual([messages.length, closes], [1, [1009]]);
 });
 
-test('more than 64 KiB without a complete message are cut off', async (t) => {
+test('a client that sends over 64 KiB without a complete message is disconnected', async (t) => {
   const { socket, closes } = await open(t);
   socket.sendFrame(0x01); // The first of many fragments without content.
   socket.sendFrame(0x00, '', 10_921);
@@ -97,7 +97,7 @@ test('a client that completes its messages may send any amount', async (t) => {
   assert.equal(socket.destroyed, false);
 });
 
-test('while the buffer is full nothing is sent, and drain ends that', async (t) => {
+test('nothing is sent while the buffer is full', async (t) => {
   const { reader, socket } = await open(t);
   socket.isStalling = true;
   const long = 'x'.repeat(100_000);

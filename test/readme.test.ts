@@ -39,7 +39,7 @@ async function build(t: TestContext, recital: string): Promise<string> {
 }
 
 describe('README', { concurrency: 2 }, () => {
-  test('its upgrade handler is that of app.ts', () => {
+  test('its upgrade handler matches app.ts', () => {
     assert.ok(handler.includes('new Reader') && read('src/app.ts').includes(handler));
   });
 
@@ -56,7 +56,7 @@ describe('README', { concurrency: 2 }, () => {
     assert.equal(output.stderr, '');
   });
 
-  test('its chat sends to all what one says', async (t) => {
+  test('its chat sends each message to every client', async (t) => {
     const { port } = await startServer(t, {}, { root: await build(t, chat) });
     const [one, two] = [0, 1].map(() => openReader(`ws://127.0.0.1:${port}/ws`));
     assert.ok(one && two);

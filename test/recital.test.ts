@@ -26,7 +26,7 @@ function begin(t: TestContext, from = 0, stanzas: readonly string[] = STANZAS) {
   return { clock, reader };
 }
 
-test('the first stanza comes at once, one per interval follows, and 1000 at the end', (t) => {
+test('the first stanza comes at once, then one per interval, then close code 1000', (t) => {
   const { clock, reader } = begin(t);
   clock.advance(5999);
   assert.deepEqual(reader.closes, []);
@@ -42,7 +42,7 @@ test('a reader that reconnects with from=N gets stanza N+1 first', (t) => {
   assert.deepEqual(reader.sent, [[0, 'three'], [2000, 'four']]);
 });
 
-test('a reader that has heard all is closed with 1000 and gets no message', (t) => {
+test('a reader that has received all stanzas is closed with 1000', (t) => {
   const { clock, reader } = begin(t, STANZAS.length);
   assert.deepEqual([reader.sent, reader.closes, clock.timers.size], [[], [1000], 0]);
 });

@@ -52,7 +52,7 @@ const ROWS: Row[] = [
   { bytes: handshake(`/server-faye.js/ws?from=${FROM}`), status: 101, ends: true },
 ];
 
-test('every stanza is one text message, from any place, then comes close 1000', async () => {
+test('each stanza is one message, and close code 1000 follows the last', async () => {
   const few = ['one\nuno', 'two', 'three'];
   const { port, close } = await startApp(few, 5);
   for (let from = 0; from <= few.length; from += 1) {
@@ -63,7 +63,7 @@ test('every stanza is one text message, from any place, then comes close 1000', 
   close();
 });
 
-test('random pipelines get the right responses in order, and hurt nobody', async () => {
+test('random pipelines get their responses in order, and do not affect others', async () => {
   const random = createRandom(SEED);
   const below = (limit: number): number => Math.floor(random() * limit);
   const { server, port, close } = await startApp(STANZAS, 5);

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -70,7 +70,8 @@ export function copyProject(t: TestContext): string {
   for (const name of [
     'dist', 'public', 'src', 'server-faye.js', 'package.json', 'tsconfig.json', 'node_modules',
   ]) {
-    cpSync(join(ROOT, name), join(folder, name), { recursive: true, filter });
+    const from = join(ROOT, name);
+    if (existsSync(from)) cpSync(from, join(folder, name), { recursive: true, filter });
   }
   return folder;
 }
