@@ -1,4 +1,4 @@
-// What IIS runs. iisnode require()s it, so it is CommonJS, and loading it must start the server.
+// The entry point under IIS. iisnode loads it with require(), so it is CommonJS.
 try {
   require('./dist/server.js');
 } catch (error) {

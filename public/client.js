@@ -39,7 +39,7 @@ const position = () => (reading.heard ? `Message ${count()}` : 'Connected');
 const pause = () => reading.pause();
 const resume = () => reading.resume();
 
-/** The status text of each state, and what the button is called and does. */
+/** The status text of each state, and the button's label and action. */
 const STATES = {
   connecting: { text: () => 'Connecting…', label: 'Pause', act: pause },
   reading: { text: position, label: 'Pause', act: pause },
@@ -76,13 +76,13 @@ function tell(state) {
   if (total !== Infinity) progress.value = reading.heard;
 }
 
-// A reader at the end of the page wants to follow; one who reads elsewhere would lose the place.
+// Follow new messages only while the user is at the end of the page.
 let following = true;
 let followedTo = 0;
 
 function look() {
   const end = document.documentElement.scrollHeight - innerHeight;
-  // Only a reader scrolls up: to keep the place in larger text, the browser scrolls down.
+  // Only the user scrolls up. The browser scrolls down when the text above grows.
   following = scrollY > end - 8 || (following && scrollY > followedTo - 8);
 }
 
@@ -100,7 +100,7 @@ function restart() {
 }
 
 action.addEventListener('click', (event) => {
-  // A double click is one click: its second half would undo the first.
+  // Ignore the second click of a double click: it would undo the first.
   if (event.detail < 2) STATES[reading.state.name].act();
 });
 

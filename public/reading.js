@@ -1,6 +1,6 @@
 /**
- * The client without the page: when to connect, from where, and when to stop. It knows no DOM, so
- * that tests can run it on fake sockets and a fake clock.
+ * The client without the page: when to connect, from where, and when to stop. It does not use the
+ * DOM, so tests can run it on fake sockets and a fake clock.
  */
 
 /** What a reading needs of a WebSocket. @typedef {object} Socket
@@ -24,17 +24,17 @@
  * @property {(state: State) => void} onState gets every state, and each second of waiting
  */
 
-/** The longest wait before the first new attempt; it doubles with each further one, up to MAX. */
+/** The longest wait before the first retry. It doubles with each retry, up to the maximum. */
 const MIN_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 15_000;
 
-/** The server is never silent for more than 5 s; a connection that is for this long is lost. */
+/** The server is never silent for more than 5 s, so a connection is lost after this silence. */
 const MAX_SILENCE_MS = 12_000;
 
-/** How many refusals in a row it takes to believe the server. */
+/** How many consecutive refusals it takes to give up. */
 const MAX_REFUSALS = 3;
 
-/** A 4xx stays, but for Request Timeout, Too Early and Too Many Requests. */
+/** 4xx is permanent, except Request Timeout, Too Early and Too Many Requests. */
 const REFUSAL = /^4(?!08|25|29)/;
 
 export class Reading {
@@ -106,7 +106,7 @@ export class Reading {
       if (this.heard >= total) this.#stop({ name: 'ended' });
     };
     socket.onclose = ({ code }) => {
-      // 1000 ends a stream without end, and one that had nothing to add. Else messages are missing.
+      // 1000 ends an endless stream, and one without further messages. Else messages are missing.
       if (code === 1000 && (total === Infinity || (opened && this.heard === from))) {
         return this.#stop({ name: 'ended' });
       }
@@ -136,7 +136,7 @@ export class Reading {
     }, MAX_SILENCE_MS);
   }
 
-  /** Full jitter: a thousand pages that lost one server do not return in one wave. */
+  /** Waits for a random time, so that pages that lost one server do not all return at once. */
   #wait() {
     const backoffMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** this.#attempts);
     this.#attempts += 1;
@@ -160,7 +160,7 @@ export class Reading {
     if (this.#refusals >= MAX_REFUSALS) this.#stop({ name: 'refused' });
   }
 
-  /** @param {State} state in which nothing continues by itself */
+  /** @param {State} state one that ends only by a call from outside */
   #stop(state) {
     this.#drop();
     this.#setState(state);

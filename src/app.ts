@@ -8,7 +8,7 @@ import { createRecital } from './recital.js';
 import { hasBody, send, sendRaw, sentence, type Response } from './response.js';
 import type { Settings } from './settings.js';
 
-const MOUNT = /^.*\/server-faye\.js(?=\/|$)/i; // Up to the script that IIS maps, in any case.
+const MOUNT = /^.*\/server-faye\.js(?=\/|$)/i; // Up to the script; IIS ignores case.
 const KEY = /^[A-Za-z0-9+/]{22}==$/; // Base64 of 16 bytes (RFC 6455 section 4.1).
 const TOKEN = "[\\w!#$%&'*+.^`|~-]+"; // RFC 6455 section 9.1.
 const EXTENSION = new RegExp(`^ *${TOKEN}( *; *${TOKEN}( *= *(${TOKEN}|"${TOKEN}"))?)* *$`);
@@ -21,14 +21,14 @@ const UPGRADE_REQUIRED = sentence(
   { Upgrade: 'websocket', Connection: 'Upgrade, close', 'Sec-WebSocket-Version': '13' },
 );
 
-/** Makes a server that does not listen yet. Throws what `node:fs` throws without public/. */
+/** Makes a server that does not listen yet. Throws what `node:fs` throws if public/ is missing. */
 export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigins }: Settings) {
   const assets = loadAssets(join(__dirname, '..', 'public'));
   const recital = createRecital(stanzas, intervalMs);
   const readers = new Set<Reader>();
-  const written = new WeakMap<Socket, Promise<unknown>>(); // The latest response on a connection.
+  const written = new WeakMap<Socket, Promise<unknown>>(); // The latest response per connection.
   let closing = false;
-  // A class, because Node writes some responses by itself, such as 417.
+  // A subclass also sees the responses that Node writes itself, such as 417.
   class AppResponse extends ServerResponse {
     constructor(...args: ConstructorParameters<typeof ServerResponse>) {
       super(...args);
@@ -44,7 +44,7 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
   async function takeOver(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     // Node has removed its own listener. Without one, a reset ends the process.
     socket.on('error', () => socket.destroy());
-    // Keep the order of responses. One with `Connection: close` is the last.
+    // Wait for earlier responses. Nothing follows one with `Connection: close`.
     await written.get(socket);
     if (!socket.writable) return;
     const response = isHandshake(request) ? refuse(request) : respond(request);
@@ -106,7 +106,7 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
   return { server, close };
 }
 
-/** The path below the mount, at least `/`, and how many stanzas were heard. */
+/** The path below the mount, at least `/`, and how many stanzas the client has received. */
 function parseTarget({ url = '' }: IncomingMessage): { path: string; from: string } {
   // A proxy may send a whole URL (RFC 9112 section 3.2.2).
   const [, path = '', query] = /^(?:https?:\/\/[^/?]*)?([^?]*)\??(.*)/i.exec(url) ?? [];
@@ -114,9 +114,9 @@ function parseTarget({ url = '' }: IncomingMessage): { path: string; from: strin
   return { path: path.replace(MOUNT, '') || '/', from };
 }
 
-/** Any other upgrade is answered as the plain request that it also is (RFC 9110 section 7.8). */
+/** Any other upgrade gets the response to a plain request (RFC 9110 section 7.8). */
 const isHandshake = (request: IncomingMessage): boolean =>
   request.httpVersion !== '1.0' && !hasBody(request) && WebSocket.isWebSocket(request);
 
-/** Makes origins comparable: no default port, no capitals. */
+/** Normalizes an origin: no default port, no capitals. */
 const toOrigin = (url: string): string => (URL.canParse(url) ? new URL(url).origin : url);

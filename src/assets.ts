@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join, posix } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-/** By extension; add your own. A browser downloads what is not listed here. */
+/** By extension; add your own. A browser downloads files of other types. */
 const CONTENT_TYPES: Record<string, string> = {
   '.css': 'text/css; charset=utf-8', '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8', '.mjs': 'text/javascript; charset=utf-8',
@@ -14,8 +14,8 @@ const CONTENT_TYPES: Record<string, string> = {
 const POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
 /**
- * Reads the files of a folder into a map from file name, encoded as in a URL, to headers and body:
- * no path of a client reaches the disk. Throws what `node:fs` throws if it cannot read one.
+ * Reads a folder into a map from file name, encoded as in a URL, to headers and body. So no path of
+ * a client reaches the disk. Throws what `node:fs` throws if the folder or a file is unreadable.
  */
 export function loadAssets(folder: string) {
   const entries = readdirSync(folder, { withFileTypes: true });

@@ -1,6 +1,6 @@
 /**
  * Dante Alighieri, Inferno, Canto I, in Henry Wadsworth Longfellow's translation of 1867, which is
- * in the public domain. Replace the list by your own.
+ * in the public domain. Blank lines separate the stanzas. Replace the text with your own.
  */
 const poem = `
 Midway upon the journey of our life

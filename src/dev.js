@@ -1,4 +1,4 @@
-// `npm run dev`: compiles every change of src/, and restarts the server with it or with public/.
+// `npm run dev`: compiles src/, and restarts the server when dist/ or public/ changes.
 const { spawn } = require('node:child_process');
 const { readdirSync, statSync } = require('node:fs');
 const { join } = require('node:path');
@@ -22,10 +22,10 @@ function restart() {
 }
 
 setInterval(() => {
-  // A signal to npm ends its shell without telling this process, which then has another parent.
+  // A signal can end npm and its shell, but not this process. Then its parent changes.
   if (process.ppid !== ppid) process.exit();
   let files;
-  try { files = look(); } catch { return; } // A clean or a build is at work: look again.
+  try { files = look(); } catch { return; } // A build or a clean is running: try again.
   // A build writes many files: wait until nothing has changed since the last look.
   if (files === seen && files !== served && files.includes(program)) {
     served = files;

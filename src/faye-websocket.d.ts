@@ -8,7 +8,7 @@ declare module 'faye-websocket' {
     interface Options {
       /** The largest message accepted, in bytes; a larger one closes the connection with 1009. */
       maxLength?: number;
-      /** How often the peer is sent a ping, in seconds; never, if left out. */
+      /** The interval of pings, in seconds. The default is no pings. */
       ping?: number;
       headers?: Record<string, string>;
     }

@@ -5,12 +5,12 @@ export function hostInIisnode(server: Server): void {
   // iisnode keeps idle pipes for 30 s, and answers 500 if Node closed one (cconnectionpool.cpp).
   server.keepAliveTimeout = 120_000;
   // It turns `Connection: keep-alive, Upgrade`, which older Firefoxes send, into `keep-alive`
-  // (cprotocolbridge.cpp). A `data` listener before the parser's sees the same Buffer first.
+  // (cprotocolbridge.cpp). A `data` listener that runs before the parser can change the Buffer.
   server.on('connection', (socket) => socket.prependListener('data', repairHandshake));
   server.prependListener('upgrade', ({ socket }) => socket.off('data', repairHandshake));
 }
 
-/** Writes `Upgrade` over `keep-alive`, in place. iisnode sends the head in one piece. */
+/** Overwrites `keep-alive` with `Upgrade`, in place. iisnode sends the head in one piece. */
 function repairHandshake(chunk: Buffer): void {
   const head = chunk.toString('latin1', 0, chunk.indexOf('\r\n\r\n') + 2);
   const at = head.search(/^connection: keep-alive\r$/im);

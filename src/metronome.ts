@@ -30,10 +30,10 @@ export function createMetronome(intervalMs: number) {
   function schedule(beat: Beat, delayMs: number): void {
     beat.timer = setTimeout(() => {
       const now = performance.now();
-      // A late timer delays no later beat. After a longer stall, nothing is made up for.
+      // A late timer delays no later beat. After a longer stall, the missed beats are skipped.
       beat.due = (now - beat.due < intervalMs ? beat.due : now) + intervalMs;
       schedule(beat, Math.ceil(beat.due - now));
-      // A copy, because listeners join and leave meanwhile.
+      // A copy, because listeners may join and leave during the loop.
       for (const listener of [...beat.listeners]) if (beat.listeners.has(listener)) listener();
     }, delayMs);
   }

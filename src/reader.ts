@@ -6,13 +6,13 @@ const MAX_MESSAGE_BYTES = 1024; // A longer message from a client closes with 10
 const MAX_INCOMPLETE_BYTES = 64 * 1024; // websocket-driver does not limit fragments and pings.
 const MAX_SILENCE_MS = 5000; // Pages cannot see pings.
 
-/** One client of the stream: a WebSocket that is never silent for long and buffers little. */
+/** One client of the stream: a WebSocket with size limits, which is never silent for long. */
 export class Reader extends WebSocket {
   #full = false;
   #silence: NodeJS.Timeout | undefined;
   /** Accepts a handshake. `close()` before `open` ends the connection without a response. */
   constructor({ method, url, headers }: IncomingMessage, socket: Socket, head: Buffer) {
-    // The library keeps these while the connection lasts, so not the whole request.
+    // The library keeps what it gets as long as the connection, so do not pass the whole request.
     super({ method, url, headers }, socket, head, [], { maxLength: MAX_MESSAGE_BYTES });
     let incompleteBytes = head.length;
     // Add a chunk before the library reads it, and check after it: the chunk may complete messages.

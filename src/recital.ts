@@ -2,12 +2,12 @@ import { createMetronome } from './metronome.js';
 import type { Reader } from './reader.js';
 
 /**
- * Streams stanzas to any number of readers: to each one at once, then one every `intervalMs`
- * milliseconds, and after the last one close code 1000 (RFC 6455 section 7.4.1).
+ * Streams stanzas to any number of readers. Each reader gets the first one at once, then one every
+ * `intervalMs` milliseconds, and close code 1000 after the last (RFC 6455 section 7.4.1).
  */
 export function createRecital(stanzas: readonly string[], intervalMs: number) {
   const metronome = createMetronome(intervalMs);
-  /** Starts with a reader that has heard `from` stanzas already, at most `maxFrom`. */
+  /** Starts with a reader that has received `from` stanzas already, at most `maxFrom`. */
   function begin(reader: Reader, from: number): void {
     let heard = from;
     const beat = (): void => {

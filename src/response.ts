@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 type Headers = Record<string, string | number>;
 /** A response as a value, which the two functions below send. */
 export type Response = { status: number; headers: Headers; body: string | Buffer };
-const LINGER_MS = 2000; // For a client to send its body, or to close its side.
+const LINGER_MS = 2000; // How long a client may take to send its body, or to close its side.
 
 /** Makes a response whose body is one sentence. */
 export function sentence(status: number, text: string, headers: Headers = {}): Response {
@@ -21,21 +21,21 @@ export const hasBody = ({ headers }: IncomingMessage): boolean =>
 export function send(to: ServerResponse, { status, headers, body }: Response): void {
   const write = (): unknown => to.headersSent || to.writeHead(status, headers).end(body);
   if (!hasBody(to.req)) return void write();
-  // iisnode takes the next request for what is missing of this body (cprotocolbridge.cpp), so
-  // close the connection; not before the body is read, or the client may lose the response.
+  // iisnode sends the next request as the rest of this body (cprotocolbridge.cpp), so close the
+  // connection. Read the body first, or the client may lose the response.
   to.setHeader('Connection', 'close');
   const limit = setTimeout(write, LINGER_MS);
   to.req.resume().on('end', write);
   to.on('close', () => clearTimeout(limit));
 }
 
-/** Sends a response on the socket of an upgrade, which `node:http` has let go, and closes it. */
+/** Sends a response on the socket of an upgrade, after `node:http` has released it. */
 export function sendRaw(socket: Socket, method: string | undefined, response: Response): void {
   const { status, body, headers: own } = response;
   const headers = Object.entries({ Date: new Date().toUTCString(), Connection: 'close', ...own });
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
   socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}\r\n`);
-  // Read on: closing with unread data resets the connection, and the client may lose the response.
+  // Keep reading: closing with unread data resets the connection, and may discard the response.
   socket.resume().end(method === 'HEAD' ? '' : body);
   const limit = setTimeout(() => socket.destroy(), LINGER_MS);
   socket.on('close', () => clearTimeout(limit));

@@ -1,4 +1,4 @@
-process.setSourceMapsEnabled(true); // First, so that stack traces name lines of .ts files.
+process.setSourceMapsEnabled(true); // First, so that all stack traces name lines of .ts files.
 
 import type { AddressInfo } from 'node:net';
 import { createApp } from './app.js';
@@ -6,8 +6,8 @@ import { canto1 } from './canto1.js';
 import { hostInIisnode } from './iisnode.js';
 import { readSettings, SettingError, type Settings } from './settings.js';
 
-const SHUTDOWN_MS = 3000; // For readers to answer the close frame.
-const ONE_PRESS_MS = 500; // npm passes Ctrl+C on as well: signals within this time are one.
+const SHUTDOWN_MS = 3000; // How long readers may take to answer the close frame.
+const ONE_PRESS_MS = 500; // npm forwards Ctrl+C, too: signals within this time count as one.
 // Loading this file starts the server: under iisnode it is not the main module.
 try {
   start(readSettings(process.env));

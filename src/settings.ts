@@ -1,14 +1,14 @@
-/** What the environment can set. */
+/** The settings of the server, from environment variables. */
 export interface Settings {
   listen: { port: number; host?: string } | { path: string }; // For server.listen().
   intervalMs: number; // From one stanza to the next, in milliseconds.
-  allowedOrigins: ReadonlySet<string>; // Whose pages may connect, besides the server's own.
+  allowedOrigins: ReadonlySet<string>; // Other origins whose pages may connect.
 }
 
 /** An invalid setting. The message names the variable, the value and what it must be. */
 export class SettingError extends Error {}
 
-/** Reads environment variables. A missing or blank one has its default. Throws a SettingError. */
+/** Reads environment variables. A missing or blank one gets its default. Throws SettingError. */
 export function readSettings(env: NodeJS.ProcessEnv, platform = process.platform): Settings {
   // In cmd.exe, `set PORT=80 && npm start` sets "80 ".
   const read = (name: string): string => env[name]?.trim() ?? '';

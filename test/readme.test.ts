@@ -26,7 +26,7 @@ async function build(t: TestContext, recital: string): Promise<string> {
   change('src/server.ts', /import \{ canto1 \}.*\n/, '');
   change('src/server.ts', /createApp\(canto1,/, 'createApp([],');
   change('public/index.html', / max="46"/, '');
-  change('public/index.html', /(?=<footer>)/, '<form><input name="text" maxlength="200"></form>');
+  change('public/index.html', /(?=<\/main>)/, '<form><input name="text" maxlength="200"></form>');
   change('public/client.js', /return new WebSocket\(url\)/, 'return (socket = new WebSocket(url))');
   change('public/client.js', /^restart\(\);\n$/m, `${form}restart();\n`);
   cpSync(join(ROOT, 'test', 'page.tsconfig.json'), join(root, 'test', 'page.tsconfig.json'));
