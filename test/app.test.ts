@@ -172,6 +172,17 @@ describe('app', () => {
     assert.deepEqual([status, headers['connection']], [200, 'close']);
   });
 
+  test('a response leaves no timer, after a refusal or a body', async (t) => {
+    const { mock: set } = t.mock.method(globalThis, 'setTimeout');
+    const { mock: clear } = t.mock.method(globalThis, 'clearTimeout');
+    await exchange(app.port, handshake('/no'));
+    await exchange(app.port, request('/', { 'Content-Length': '3' }, 'POST') + 'abc');
+    const limits = set.calls.filter((call) => call.arguments[1] === 2000);
+    assert.equal(limits.length, 2);
+    const cleared = () => clear.calls.map((call): unknown => call.arguments[0]);
+    await until(() => limits.every(({ result }) => cleared().includes(result)), 'clearTimeout');
+  });
+
   for (const text of [handshake(), handshake('/', h2c), request('/')]) {
     test(`during shutdown, ${text.slice(0, 5)}… on an open connection gets 503`, async () => {
       const closing = await startApp(['one'], 1000);

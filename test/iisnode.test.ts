@@ -8,9 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { hostInIisnode } from '../dist/iisnode.js';
-import { startApp } from './support/app.js';
 import { kill } from './support/bounds.js';
-import { copyProject, ROOT, runNode, type Program } from './support/program.js';
+import { copyProject, ROOT, runNode, startServer, type Program } from './support/program.js';
 import { exchange, handshake, parseResponse, request } from './support/raw.js';
 import { until } from './support/until.js';
 
@@ -153,8 +152,7 @@ test('only a handshake is repaired, not the bytes after it', async (t) => {
 });
 
 test('without iisnode, a Connection without Upgrade is not accepted', async (t) => {
-  const { port, close } = await startApp(['one'], 1000);
-  t.after(close);
+  const { port } = await startServer(t);
   const text = handshake('/ws', { Connection: 'keep-alive' });
   assert.equal((await exchange(port, text, { keep: true })).status, 426);
 });
