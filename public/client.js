@@ -115,13 +115,10 @@ document.addEventListener('visibilitychange', () => {
 });
 
 // A page in the back/forward cache may not hold a connection; it continues when it is shown again.
-let interrupted = false;
 addEventListener('pagehide', () => {
-  interrupted = ['connecting', 'reading', 'waiting'].includes(reading.state.name);
-  if (interrupted) reading.pause();
-});
-addEventListener('pageshow', (event) => {
-  if (event.persisted && interrupted) reading.resume();
+  if (!['connecting', 'reading', 'waiting'].includes(reading.state.name)) return;
+  reading.pause();
+  addEventListener('pageshow', resume, { once: true });
 });
 
 restart();

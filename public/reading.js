@@ -140,15 +140,14 @@ export class Reading {
   #wait() {
     const backoffMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** this.#attempts);
     this.#attempts += 1;
-    this.#countDown(performance.now() + Math.random() * backoffMs);
-  }
-
-  /** @param {number} until */
-  #countDown(until) {
-    const leftMs = until - performance.now();
-    if (leftMs <= 0) return this.#connect();
-    this.#timer = setTimeout(() => this.#countDown(until), leftMs % 1000 || 1000);
-    this.#setState({ name: 'waiting', seconds: Math.ceil(leftMs / 1000) });
+    const endMs = performance.now() + Math.random() * backoffMs;
+    const countDown = () => {
+      const leftMs = endMs - performance.now();
+      if (leftMs <= 0) return this.#connect();
+      this.#timer = setTimeout(countDown, leftMs % 1000 || 1000);
+      this.#setState({ name: 'waiting', seconds: Math.ceil(leftMs / 1000) });
+    };
+    countDown();
   }
 
   /** A plain request tells why a handshake failed: 426 if something in between drops upgrades. */

@@ -1,9 +1,9 @@
 import './support/bounds.js';
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net';
+import { createServer as createTcpServer, type Server } from 'node:net';
 import { describe, test, type TestContext } from 'node:test';
+import { listen } from './support/app.js';
 import { behaviours, whole } from './support/behaviours.js';
 import { runNode, startServer } from './support/program.js';
 
@@ -12,11 +12,9 @@ async function check(...args: string[]) {
   return { code: await exited, ...output };
 }
 
-async function listen(t: TestContext, server: Server): Promise<string> {
+async function start(t: TestContext, server: Server): Promise<string> {
   t.after(() => void server.close());
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return `127.0.0.1:${(server.address() as AddressInfo).port}/`; // It listens on a port.
+  return `127.0.0.1:${await listen(server)}/`;
 }
 
 const PAGE = '<script type="module" src="server-faye.js/client.js"></script>';
@@ -48,7 +46,7 @@ describe('check', () => {
     ['no TLS', () => createServer(), /does not speak TLS: try http\n/],
   ] as const) {
     test(`a server with ${name} prints one line and exits with 2`, async (t) => {
-      const url = `${name === 'no TLS' ? 'https' : 'http'}://${await listen(t, make())}`;
+      const url = `${name === 'no TLS' ? 'https' : 'http'}://${await start(t, make())}`;
       const { code, stdout, stderr } = await check(url, '--timeout', '1');
       assert.match(stderr, line);
       assert.deepEqual([code, stdout], [2, '']);
@@ -60,7 +58,7 @@ describe('check', () => {
       if (url === '/') response.end(PAGE);
       else response.writeHead(404, { Connection: 'close' }).end('Not here.');
     });
-    const url = `http://${await listen(t, server)}`;
+    const url = `http://${await start(t, server)}`;
     const { code, stdout, stderr } = await check(url, '--whole', '--timeout', '1');
     assert.deepEqual([code, stderr], [1, '']);
     const failures = [...stdout.matchAll(/^✖ .*\n {4}.+\n {4}.+\.$/gm)];

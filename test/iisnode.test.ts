@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { connect, type AddressInfo, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { hostInIisnode } from '../dist/iisnode.js';
+import { listen } from './support/app.js';
 import { kill } from './support/bounds.js';
 import { copyProject, ROOT, runNode, startServer, type Program } from './support/program.js';
 import { exchange, handshake, parseResponse, request } from './support/raw.js';
@@ -20,12 +21,6 @@ for (const name of ['stdout', 'stderr']) {
   process[name].write = (text) => void require('fs').appendFileSync(process.env.LOG, name + text);
 }
 require(process.argv[1]);`;
-
-async function listen(server: Server): Promise<number> {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return (server.address() as AddressInfo).port; // It listens on a port.
-}
 
 /** A server that does to a request what iisnode does to it, and nothing else of IIS. */
 function createIisnode(pipe: string): Server {
