@@ -246,12 +246,15 @@ describe('the page in a browser', { skip: !BROWSER && MISSING, timeout: 100_000 
         [end, () => (frame.style.height = '1200px')],
         [end, () => (frame.style.height = '900px')], // No margin depends on such a height.
         [end, () => (root.style.fontSize = '200%')],
-        [top, () => page.scrollTo(0, 50)],
-        [top, () => (frame.style.width = '500px')],
+        [top, async () => {
+          page.scrollTo(0, 50);
+          await frames();
+          frame.style.width = '500px';
+        }],
         // So that a stanza, not the source, is at the top.
         [end, () => ((root.style.fontSize = '100%'), page.scrollTo(0, root.scrollHeight))],
       ] as const) {
-        act();
+        await act();
         await until(place);
         await frames();
         send();
@@ -259,7 +262,7 @@ describe('the page in a browser', { skip: !BROWSER && MISSING, timeout: 100_000 
         await frames();
       }
       page.scrollTo(0, 50);
-      send(6);
+      send(11);
       if (!top()) throw new Error('It follows a reader who has just scrolled.');
       frame.style.height = '200px';
       page.scrollTo(0, 0);
