@@ -51,7 +51,7 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
     if (response) return sendRaw(socket, request.method, response);
     const { from } = parseTarget(request);
     const reader = new Reader(request, socket, head);
-    reader.on('open', () => {
+    reader.once('open', () => {
       readers.add(reader);
       recital.begin(reader, Number(from));
     });

@@ -10,6 +10,7 @@ import { until } from './support/until.js';
 
 /** A socket in memory, which can stop taking what is written to it. */
 class FakeSocket extends Duplex {
+  bytesRead = 0;
   written = '';
   stalled: (() => void) | undefined;
   isStalling = false;
@@ -27,6 +28,7 @@ class FakeSocket extends Duplex {
     const { length } = payload;
     const head = length < 126 ? [0x80 | length] : [0xfe, length >> 8, length & 0xff];
     const frame = Buffer.from([first, ...head, 0, 0, 0, 0, ...Buffer.from(payload)]);
+    this.bytesRead += count * frame.length;
     this.push(Buffer.concat(Array<Buffer>(count).fill(frame)));
   }
 }
