@@ -16,10 +16,9 @@ const NOT_FOUND = sentence(404, 'Not found. The page is at /, or at server-faye.
 const UNAVAILABLE = sentence(503, 'The server is shutting down.', { Connection: 'close' });
 // RFC 9110 section 15.5.22 requires Upgrade, RFC 6455 section 4.4 the version. `close` comes last
 // because iisnode looks only at the end of this header (chttpprotocol.cpp).
-const UPGRADE_REQUIRED = sentence(
-  426, 'This is a WebSocket stream: open it with a WebSocket client, version 13.',
-  { Upgrade: 'websocket', Connection: 'Upgrade, close', 'Sec-WebSocket-Version': '13' },
-);
+const UPGRADE_REQUIRED = sentence(426, 'This is a WebSocket stream: use a client of version 13.', {
+  Upgrade: 'websocket', Connection: 'Upgrade, close', 'Sec-WebSocket-Version': '13',
+});
 
 /** Makes a server that does not listen yet. Throws what `node:fs` throws if public/ is missing. */
 export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigins }: Settings) {
@@ -35,27 +34,29 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
       written.set(args[0].socket, new Promise((resolve) => this.on('close', resolve)));
     }
   }
-  const server: Server = createServer({ ServerResponse: AppResponse }, (request, response) => {
-    send(response, respond(request));
-  });
+  const server: Server = createServer({ ServerResponse: AppResponse });
+  server.on('request', (request, response) => send(response, respond(request)));
+  // One timer for all readers. It also forgets the closed ones.
+  setInterval(() => {
+    for (const reader of readers) if (!reader.tick()) readers.delete(reader);
+  }, 1000).unref();
   server.on('upgrade', takeOver).on('connect', takeOver);
 
   /** Answers on a socket that `node:http` has let go: of an upgrade, or of CONNECT. */
   async function takeOver(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     // Node has removed its own listener. Without one, a reset ends the process.
-    socket.on('error', () => socket.destroy());
+    socket.on('error', socket.destroy);
     // Wait for earlier responses. Nothing follows one with `Connection: close`.
     await written.get(socket);
     if (!socket.writable) return;
-    const response = isHandshake(request) ? refuse(request) : respond(request);
+    const { path, from } = parseTarget(request);
+    const response = isHandshake(request) ? refuse(request, path, from) : respond(request);
     if (response) return sendRaw(socket, request.method, response);
-    const { from } = parseTarget(request);
     const reader = new Reader(request, socket, head);
     reader.once('open', () => {
       readers.add(reader);
       recital.begin(reader, Number(from));
     });
-    reader.on('close', () => readers.delete(reader));
   }
 
   /** The response to a plain request. */
@@ -75,13 +76,11 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
   }
 
   /** The response to a handshake that is refused, or undefined if it is accepted. */
-  function refuse(request: IncomingMessage): Response | undefined {
-    const { path, from } = parseTarget(request);
-    const { host, origin, ...headers } = request.headers;
+  function refuse({ headers }: IncomingMessage, path: string, from: string): Response | undefined {
+    const { host, origin, 'sec-websocket-key': key = '' } = headers;
     if (closing) return UNAVAILABLE;
     if (path !== '/ws') return NOT_FOUND;
-    const { 'sec-websocket-version': version, 'sec-websocket-key': key = '' } = headers;
-    if (version !== '13' || !KEY.test(key)) return UPGRADE_REQUIRED;
+    if (headers['sec-websocket-version'] !== '13' || !KEY.test(key)) return UPGRADE_REQUIRED;
     if (!host) return sentence(400, 'The Host header is missing.');
     const extensions = headers['sec-websocket-extensions']?.replaceAll('\t', ' ');
     if (extensions && !extensions.split(',').every((one) => EXTENSION.test(one))) {
@@ -91,8 +90,9 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
       const range = `a whole number from 0 to ${recital.maxFrom}`;
       return sentence(400, `from is ${JSON.stringify(from)}, but must be ${range}.`);
     }
+    if (!origin) return undefined;
     const own = ['http', 'https'].map((scheme) => toOrigin(`${scheme}://${host}`));
-    if (!origin || [...own, ...allowedOrigins].includes(toOrigin(origin))) return undefined;
+    if ([...own, ...allowedOrigins].includes(toOrigin(origin))) return undefined;
     return sentence(403, `Pages of ${origin} may not open this stream. See ALLOWED_ORIGINS.`);
   }
 

@@ -18,6 +18,8 @@ declare module 'faye-websocket' {
       on(event: 'message', listener: (event: { data: string | Buffer }) => void): this;
       on(event: 'close', listener: (event: { code: number; reason: string }) => void): this;
       on(event: 'error', listener: (event: { message: string }) => void): this;
+      /** 0 connecting, 1 open, 2 closing, 3 closed. */
+      readonly readyState: number;
       /** Returns false if the buffer is full until `drain`, or if the socket is closing. */
       send(data: string | Buffer): boolean;
       /** Throws unless `code` is 1000 or 3000 to 4999. Waits up to 30 s for the peer's close. */

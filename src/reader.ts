@@ -4,30 +4,31 @@ import WebSocket from 'faye-websocket';
 
 const MAX_MESSAGE_BYTES = 1024; // A longer message from a client closes with 1009.
 const MAX_PENDING_BYTES = 64 * 1024; // websocket-driver does not limit fragments and pings.
-const MAX_SILENCE_MS = 5000; // Pages cannot see pings.
 
 /** One client of the stream: a WebSocket with size limits, which is never silent for long. */
 export class Reader extends WebSocket {
-  #full = false;
-  #silence: NodeJS.Timeout | undefined;
+  #silentSeconds = 0;
   /** Accepts a handshake. `close()` before `open` ends the connection without a response. */
-  constructor({ method, url, headers }: IncomingMessage, socket: Socket, head: Buffer) {
+  constructor({ method, url, headers }: IncomingMessage, private socket: Socket, head: Buffer) {
     // The library keeps what it gets as long as the connection, so do not pass the whole request.
     super({ method, url, headers }, socket, head, [], { maxLength: MAX_MESSAGE_BYTES });
     let completeAt = socket.bytesRead - head.length;
     this.on('message', () => void (completeAt = socket.bytesRead));
     // After the library has read a chunk, which may complete messages.
     socket.on('data', () => socket.bytesRead - completeAt > MAX_PENDING_BYTES && socket.destroy());
-    this.on('drain', () => void (this.#full = false));
-    this.once('open', () => (this.#silence = setInterval(() => this.send(''), MAX_SILENCE_MS)));
-    this.on('close', () => clearInterval(this.#silence));
   }
 
-  /** Sends a text message. Returns false, and sends nothing, while the buffer is full. */
+  /** Sends a text message. Returns false, and sends nothing, while the socket's buffer is full. */
   override send(text: string): boolean {
-    if (this.#full) return false;
-    this.#silence?.refresh();
-    this.#full = !super.send(text);
+    if (this.socket.writableNeedDrain) return false;
+    this.#silentSeconds = 0;
+    super.send(text);
     return true;
+  }
+
+  /** Call it every second. After 5 s of silence it sends an empty message: pages see no pings. */
+  tick(): boolean {
+    if (++this.#silentSeconds >= 5) this.send('');
+    return this.readyState < 3; // Not closed.
   }
 }

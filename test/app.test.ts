@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadAssets } from '../dist/assets.js';
+import { Reader } from '../dist/reader.js';
 import { startApp } from './support/app.js';
 import { ROOT } from './support/program.js';
 import { connectTo, exchange, handshake, request, type RawResponse } from './support/raw.js';
@@ -196,6 +197,25 @@ describe('app', () => {
       assert.match(received(), /^HTTP\/1\.1 503 .*\r\nConnection: close\r\n.*shutting down\.\n$/s);
     });
   }
+
+  test('a quiet stream sends empty messages to open readers, and forgets closed ones', async (t) => {
+    const { mock: timers } = t.mock.method(globalThis, 'setInterval');
+    const { mock: ticks } = t.mock.method(Reader.prototype, 'tick');
+    const quiet = await startApp(['one', 'two'], 60_000);
+    const [everySecond, delayMs] = timers.calls[0]?.arguments ?? assert.fail();
+    assert.equal(delayMs, 1000);
+    const readers = [0, 1].map(() => openReader(`ws://127.0.0.1:${quiet.port}/ws`));
+    await until(() => readers.every(({ messages }) => messages.length === 1), 'the first stanza');
+    for (let i = 0; i < 5; i += 1) everySecond();
+    await until(() => readers.every(({ messages }) => messages[1] === ''), 'the empty message');
+    readers[0]?.socket.close();
+    await until(() => {
+      ticks.resetCalls();
+      everySecond();
+      return ticks.callCount() === 1;
+    }, 'the closed reader to be forgotten');
+    quiet.close();
+  });
 
   test('shutting down closes readers with 4001 and idle connections at once', async () => {
     const closing = await startApp(['one', 'two'], 60_000);

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { test, type TestContext } from 'node:test';
-import { setImmediate as tick } from 'node:timers/promises';
+import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { Reader } from '../dist/reader.js';
 import { until } from './support/until.js';
 
@@ -33,18 +33,7 @@ class FakeSocket extends Duplex {
   }
 }
 
-async function open(t: TestContext) {
-  let fire = (): void => {};
-  const silence = { refreshes: 0, delayMs: 0, isCleared: false };
-  const timer = { refresh: () => (silence.refreshes += 1) };
-  t.mock.method(globalThis, 'setInterval', (callback: () => void, delayMs: number) => {
-    fire = callback;
-    silence.delayMs = delayMs;
-    return timer;
-  });
-  t.mock.method(globalThis, 'clearInterval', (cleared: unknown) => {
-    silence.isCleared ||= cleared === timer;
-  });
+async function open() {
   const socket = new FakeSocket();
   const headers = {
     connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13',
@@ -59,19 +48,19 @@ async function open(t: TestContext) {
   reader.on('close', ({ code }) => closes.push(code));
   await new Promise<void>((resolve) => reader.on('open', resolve));
   socket.written = '';
-  return { reader, socket, messages, closes, silence, fire: () => fire() };
+  return { reader, socket, messages, closes };
 }
 
-test('an unmasked frame closes with 1003', async (t) => {
-  const { socket, closes } = await open(t);
+test('an unmasked frame closes with 1003', async () => {
+  const { socket, closes } = await open();
   socket.push(Buffer.from([0x81, 1, 0x61]));
   await until(() => closes.length > 0, 'the close');
   assert.deepEqual(closes, [1003]);
   assert.match(socket.written, /^\x88.\x03\xeb/s);
 });
 
-test('a message of 1 KiB is accepted, a longer one closes with 1009', async (t) => {
-  const { socket, messages, closes } = await open(t);
+test('a message of 1 KiB is accepted, a longer one closes with 1009', async () => {
+  const { socket, messages, closes } = await open();
   socket.sendFrame(0x81, 'x'.repeat(1024));
   await until(() => messages.length > 0, 'the message');
   socket.sendFrame(0x81, 'x'.repeat(1025));
@@ -79,19 +68,19 @@ test('a message of 1 KiB is accepted, a longer one closes with 1009', async (t) 
   assert.deepEqual([messages.length, closes], [1, [1009]]);
 });
 
-test('a client that sends over 64 KiB without a complete message is disconnected', async (t) => {
-  const { socket, closes } = await open(t);
+test('a client that sends over 64 KiB without a complete message is disconnected', async () => {
+  const { socket, closes } = await open();
   socket.sendFrame(0x01); // The first of many fragments without content.
   socket.sendFrame(0x00, '', 10_921);
-  await tick();
+  await turn();
   assert.equal(socket.destroyed, false); // 65,532 bytes.
   socket.sendFrame(0x00);
   await until(() => closes.length > 0, 'the close');
   assert.deepEqual([socket.destroyed, closes], [true, [1006]]);
 });
 
-test('a client that completes its messages may send any amount', async (t) => {
-  const { socket, messages } = await open(t);
+test('a client that completes its messages may send any amount', async () => {
+  const { socket, messages } = await open();
   for (let i = 1; i <= 5; i += 1) {
     socket.sendFrame(0x81, 'x'.repeat(1000), 100);
     await until(() => messages.length === i * 100, 'the messages');
@@ -99,8 +88,8 @@ test('a client that completes its messages may send any amount', async (t) => {
   assert.equal(socket.destroyed, false);
 });
 
-test('nothing is sent while the buffer is full', async (t) => {
-  const { reader, socket } = await open(t);
+test('nothing is sent while the buffer is full', async () => {
+  const { reader, socket } = await open();
   socket.isStalling = true;
   const long = 'x'.repeat(100_000);
   assert.equal(reader.send(long), true);
@@ -113,16 +102,18 @@ test('nothing is sent while the buffer is full', async (t) => {
   assert.doesNotMatch(socket.written, /two/);
 });
 
-test('after 5 s of silence an empty message is sent, until the connection closes', async (t) => {
-  const { reader, socket, silence, fire, closes } = await open(t);
-  assert.equal(silence.delayMs, 5000);
+test('an empty message ends every 5 s of silence, until the connection closes', async () => {
+  const { reader, socket, closes } = await open();
+  const tick = (seconds: number): string => {
+    for (let i = 0; i < seconds; i += 1) assert.equal(reader.tick(), true);
+    return socket.written;
+  };
   reader.send('one');
-  assert.equal(silence.refreshes, 1);
-  fire();
-  assert.equal(silence.refreshes, 2);
-  await until(() => socket.written === '\x81\x03one\x81\x00', 'the empty message');
-  assert.equal(silence.isCleared, false);
+  assert.equal(tick(4), '\x81\x03one');
+  reader.send('two');
+  assert.equal(tick(4), '\x81\x03one\x81\x03two');
+  assert.equal(tick(10), '\x81\x03one\x81\x03two\x81\x00\x81\x00');
   socket.push(null);
   await until(() => closes.length > 0, 'the close');
-  assert.equal(silence.isCleared, true);
+  assert.equal(reader.tick(), false);
 });
