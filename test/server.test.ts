@@ -1,6 +1,6 @@
 import './support/bounds.js';
 import assert from 'node:assert/strict';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -36,56 +36,30 @@ describe('server', () => {
     await exited;
   });
 
-  for (const [env, line] of [
-    [{ PORT: '99999' }, /^PORT is "99999", but must be .*\n$/],
-    [{ INTERVAL_MS: 'soon' }, /^INTERVAL_MS is "soon", but must be .*\n$/],
-    [{ ALLOWED_ORIGINS: 'a.example' }, /^ALLOWED_ORIGINS contains "a\.example", but must be .*\n$/],
-    [{ HOST: '192.0.2.1' }, /^Cannot listen on port 0: .*192.0.2.1.*; HOST must .*\n$/],
-  ] as [Record<string, string>, RegExp][]) {
-    test(`${Object.entries(env).join()} prints one line and exits with 1`, async () => {
+  const inUse = 'it is in use. Stop the program that uses it, or set another PORT.\n';
+  const exists = 'it exists. Stop the program that uses it, or delete a socket file left over.\n';
+  const denied = 'permission denied, or no such folder. Set another PORT, such as 8888.\n';
+  for (const [env, line, only] of [
+    [{ PORT: '99999' }, 'PORT is "99999", but must be '],
+    [{ INTERVAL_MS: 'soon' }, 'INTERVAL_MS is "soon", but must be '],
+    [{ ALLOWED_ORIGINS: 'a.example' }, 'ALLOWED_ORIGINS contains "a.example", but must be '],
+    [{ HOST: '192.0.2.1' }, 'Cannot listen on port 0: listen EADDRNOTAVAIL: '],
+    [{ PORT: SERVER }, `Cannot listen on ${SERVER}: ${exists}`, skip],
+    [{ PORT: '/missing/dante.sock' }, `Cannot listen on /missing/dante.sock: ${denied}`, skip],
+  ] as const) {
+    test(`${JSON.stringify(env)} prints one line and exits with 1`, { skip: only }, async () => {
       const { output, exited } = runNode([SERVER], { PORT: '0', ...env });
       assert.deepEqual([await exited, output.stdout], [1, '']);
-      assert.match(output.stderr, line);
+      assert.ok(output.stderr.startsWith(line), output.stderr);
+      assert.match(output.stderr, /^.*\n$/);
     });
-  }
-
-  /** Starts another server at the same place, and expects it to fail with one line. */
-  async function expectInUse(PORT: string, line: string): Promise<void> {
-    const { output, exited } = runNode([SERVER], { PORT });
-    assert.equal(await exited, 1);
-    assert.deepEqual(output, { stdout: '', stderr: `Cannot listen on ${line}.\n` });
   }
 
   test('a port in use prints one line with the remedy', async (t) => {
     const { port } = await startServer(t);
-    const remedy = 'it is in use. Stop the program that uses it, or set another PORT';
-    await expectInUse(`${port}`, `port ${port}: ${remedy}`);
-  });
-
-  test('a socket file that was left over prints one line with the remedy', { skip }, async (t) => {
-    const path = join(copyProject(t), 'dante.sock');
-    const { child, output, exited } = runNode([SERVER], { PORT: path });
-    await until(() => output.stdout, 'the server to listen');
-    child.kill('SIGKILL');
-    await exited;
-    const remedy = 'it exists. Stop the program that uses it, or delete a socket file left over';
-    await expectInUse(path, `${path}: ${remedy}`);
-  });
-
-  test('missing permission prints one line with the remedy', { skip }, async (t) => {
-    const root = copyProject(t);
-    const nobody = join(root, 'nobody.js');
-    writeFileSync(nobody, 'process.setgroups([]); process.setgid(65534); process.setuid(65534);');
-    chmodSync(root, 0o555);
-    const path = join(root, 'dante.sock');
-    // Root may write anywhere.
-    const node = process.getuid?.() === 0 ? ['--require', nobody] : [];
-    const args = [...node, join(root, 'dist', 'server.js')];
-    const { output, exited } = runNode(args, { PORT: path }, { cwd: root });
+    const { output, exited } = runNode([SERVER], { PORT: `${port}` });
     assert.equal(await exited, 1);
-    chmodSync(root, 0o755);
-    const denied = 'permission denied, or no such folder. Set another PORT, such as 8888';
-    assert.equal(output.stderr, `Cannot listen on ${path}: ${denied}.\n`);
+    assert.equal(output.stderr, `Cannot listen on port ${port}: ${inUse}`);
   });
 
   test('a bug prints a stack trace with the line of the .ts file', async (t) => {
@@ -114,13 +88,13 @@ describe('server', () => {
   });
 
   describe('signals', { skip }, () => {
-    for (const [first, ...more] of [['SIGTERM'], ['SIGINT', 'SIGINT', 'SIGINT']] as const) {
-      test(`${[first, ...more]} closes every reader with 4001 and exits with 0`, async (t) => {
+    for (const signals of [['SIGTERM'], ['SIGINT', 'SIGINT', 'SIGINT']] as const) {
+      test(`${signals} closes every reader with 4001 and exits with 0`, async (t) => {
         const { child, port, exited } = await startServer(t);
         const readers = Array.from({ length: 20 }, () => openReader(`ws://127.0.0.1:${port}/ws`));
         await Promise.all(readers.map(({ opened }) => opened));
         // npm and the shell pass one press on, each of them.
-        for (const signal of [first, ...more]) child.kill(signal);
+        for (const signal of signals) child.kill(signal);
         for (const { closed } of readers) {
           assert.deepEqual(await closed, { code: 4001, reason: 'server is shutting down' });
         }
@@ -128,8 +102,8 @@ describe('server', () => {
       });
     }
 
-    for (const second of [undefined, 'SIGTERM'] as const) {
-      test(`a silent client does not hold it, signal ${second ? 'twice' : 'once'}`, async (t) => {
+    for (const presses of [1, 2]) {
+      test(`a silent client does not hold it after ${presses} signals`, async (t) => {
         const { child, port, exited } = await startServer(t);
         const socket = connectTo(port).on('error', () => {}); // It may be reset in the end.
         let received = '';
@@ -140,9 +114,8 @@ describe('server', () => {
         child.kill('SIGTERM');
         await until(() => received.includes('server is shutting down'), 'the close frame');
         await assert.rejects(exchange(port, request('/')), 'new connections are refused');
-        if (second) await sleep(600);
-        if (second) child.kill(second);
-        assert.equal(await exited, second ? 1 : 0);
+        if (presses === 2) await sleep(600).then(() => child.kill('SIGTERM'));
+        assert.equal(await exited, presses - 1);
         assert.ok(performance.now() - startMs < 10_000);
         socket.destroy();
       });

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
+import { spawn, type SpawnOptions } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,29 +8,17 @@ import { until } from './until.js';
 
 export const ROOT = join(__dirname, '..', '..');
 
-/** A program that runs as a child process. */
-export interface Program {
-  child: ChildProcess;
-  /** What it has printed so far. */
-  output: { stdout: string; stderr: string };
-  /** Its exit code, or the signal that ended it. */
-  exited: Promise<number | NodeJS.Signals | null>;
-}
+export type Program = ReturnType<typeof runNode>;
 
-/** Runs `node ARGS` in the project's folder, with variables on top of the environment. */
-export function runNode(
-  args: string[],
-  env: Record<string, string> = {},
-  options: SpawnOptions = {},
-): Program {
-  const child = track(
-    spawn(process.execPath, args, {
-      cwd: ROOT,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      ...options,
-      env: { ...process.env, FORCE_COLOR: undefined, ...env },
-    }),
-  );
+/**
+ * Runs `node ARGS` in the project's folder, with variables on top of the environment. `output` is
+ * what it has printed so far; `exited` resolves with its exit code, or the signal that ended it.
+ */
+export function runNode(args: string[], env: NodeJS.ProcessEnv = {}, options: SpawnOptions = {}) {
+  const child = track(spawn(process.execPath, args, {
+    cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], ...options,
+    env: { ...process.env, FORCE_COLOR: undefined, ...env },
+  }));
   const output = { stdout: '', stderr: '' };
   child.stdout?.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
   child.stderr?.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
@@ -44,13 +32,8 @@ export function runNode(
  * Runs the server on a free port until the test ends; resolves when it listens. `cwd` must not be a
  * folder that the test removes: Windows refuses that while the server runs.
  */
-export async function startServer(
-  t: TestContext,
-  env: Record<string, string> = {},
-  { root = ROOT, cwd = ROOT } = {},
-): Promise<Program & { port: number }> {
-  const script = join(root, 'dist', 'server.js');
-  const program = runNode([script], { PORT: '0', ...env }, { cwd });
+export async function startServer(t: TestContext, env = {}, { root = ROOT, cwd = ROOT } = {}) {
+  const program = runNode([join(root, 'dist', 'server.js')], { PORT: '0', ...env }, { cwd });
   t.after(async () => {
     kill(program.child);
     await program.exited;

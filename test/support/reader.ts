@@ -1,21 +1,13 @@
 import WebSocket from 'faye-websocket';
 
-/** A plain client that collects the messages of a stream. */
-export interface Reader {
-  socket: WebSocket.Socket;
-  messages: string[];
-  /** When each message arrived, in milliseconds on the monotonic clock. */
-  times: number[];
-  /** Resolves with the handshake, or with the end if there was none. */
-  opened: Promise<unknown>;
-  closed: Promise<{ code: number; reason: string }>;
-  /** The close code, once the connection is closed. */
-  code(): number | undefined;
-}
+export type Reader = ReturnType<typeof openReader>;
 
-/** Opens the stream at a `ws:` or `wss:` URL. */
-export function openReader(url: string, headers: Record<string, string> = {}): Reader {
-  const socket = new WebSocket.Client(url, [], { headers });
+/**
+ * Opens the stream at a `ws:` or `wss:` URL, and collects its messages and their times, in
+ * milliseconds. `opened` resolves with the handshake, or with the end if there was none.
+ */
+export function openReader(url: string) {
+  const socket = new WebSocket.Client(url);
   const messages: string[] = [];
   const times: number[] = [];
   socket.on('message', ({ data }) => {
