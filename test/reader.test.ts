@@ -59,15 +59,6 @@ test('an unmasked frame closes with 1003', async () => {
   assert.match(socket.written, /^\x88.\x03\xeb/s);
 });
 
-test('a message of 1 KiB is accepted, a longer one closes with 1009', async () => {
-  const { socket, messages, closes } = await open();
-  socket.sendFrame(0x81, 'x'.repeat(1024));
-  await until(() => messages.length > 0, 'the message');
-  socket.sendFrame(0x81, 'x'.repeat(1025));
-  await until(() => closes.length > 0, 'the close');
-  assert.deepEqual([messages.length, closes], [1, [1009]]);
-});
-
 test('a client that sends over 64 KiB without a complete message is disconnected', async () => {
   const { socket, closes } = await open();
   socket.sendFrame(0x01); // The first of many fragments without content.

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { setImmediate as tick } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { startApp } from './support/app.js';
-import { connectTo, handshake, parseResponse } from './support/raw.js';
+import { connectTo, H2C, handshake, parseResponse } from './support/raw.js';
 import { createRandom, SEED } from './support/random.js';
 import { openReader } from './support/reader.js';
 import { until } from './support/until.js';
@@ -20,7 +20,6 @@ const END = '0\r\n\r\n';
 const [LENGTH, CHUNKED] = ['Content-Length: 3\r\n', 'Transfer-Encoding: chunked\r\n'];
 const plain = (target: string, lines = '', method = 'GET'): string =>
   `${method} ${target} HTTP/1.1\r\nHost: dante.example\r\n${lines}\r\n`;
-const h2c = { Upgrade: 'h2c', Connection: 'Upgrade, HTTP2-Settings', 'HTTP2-Settings': 'AAMAAABk' };
 
 /** A request, its response, and whether that is the last one on its connection. */
 type Row = { bytes: string; status: number; body?: RegExp; ends?: boolean };
@@ -37,9 +36,9 @@ const ROWS: Row[] = [
   { bytes: plain('/', LENGTH, 'POST') + 'abc', status: 405, body: /^POST is/, ends: true },
   { bytes: plain('/', CHUNKED) + `3\r\nabc\r\n${END}`, status: 200, body: HTML, ends: true },
   { bytes: plain('dante.example:80', '', 'CONNECT'), status: 405, body: /^CONNECT is/, ends: true },
-  { bytes: handshake('/', h2c), status: 200, body: HTML, ends: true },
-  { bytes: handshake('/style.css', h2c, { method: 'HEAD' }), status: 200, ends: true },
-  { bytes: handshake('/', h2c, { method: 'PUT' }), status: 405, body: /^PUT is/, ends: true },
+  { bytes: handshake('/', H2C), status: 200, body: HTML, ends: true },
+  { bytes: handshake('/style.css', H2C, { method: 'HEAD' }), status: 200, ends: true },
+  { bytes: handshake('/', H2C, { method: 'PUT' }), status: 405, body: /^PUT is/, ends: true },
   { bytes: handshake('/no'), status: 404, body: /^Not found/, ends: true },
   { bytes: handshake('/ws?from=5001'), status: 400, body: /^from is.* to 5000\.$/m, ends: true },
   { bytes: handshake('/ws', { Origin: 'http://no.example' }), status: 403, ends: true },
@@ -51,17 +50,6 @@ const ROWS: Row[] = [
   { bytes: handshake(`/ws?from=${FROM}`), status: 101, ends: true },
   { bytes: handshake(`/server-faye.js/ws?from=${FROM}`), status: 101, ends: true },
 ];
-
-test('each stanza is one message, and close code 1000 follows the last', async () => {
-  const few = ['one\nuno', 'two', 'three'];
-  const { port, close } = await startApp(few, 5);
-  for (let from = 0; from <= few.length; from += 1) {
-    const reader = openReader(`ws://127.0.0.1:${port}/ws?from=${from}`);
-    assert.deepEqual(await reader.closed, { code: 1000, reason: '' });
-    assert.deepEqual(reader.messages, few.slice(from));
-  }
-  close();
-});
 
 test('random pipelines get their responses in order, and do not affect others', async () => {
   const { server, port, close } = await startApp(STANZAS, 5);

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 
@@ -42,33 +43,32 @@ export function parseResponse(bytes: Buffer, method = 'GET'): RawResponse | unde
  * Sends bytes on a new connection, and resolves with the response once the server has closed it or,
  * with `keep`, once the response is complete. Throws after `timeoutMs`, in milliseconds.
  */
-export function exchange(
-  place: Place,
-  bytes: string,
-  { keep = false, timeoutMs = 30_000 } = {},
+export async function exchange(
+  place: Place, bytes: string, { keep = false, timeoutMs = 30_000 } = {},
 ): Promise<RawResponse> {
-  return new Promise((resolve, reject) => {
-    const socket = connectTo(place);
-    const late = new Error(`No response within ${timeoutMs} ms.`);
-    const timer = setTimeout(() => socket.destroy(late), timeoutMs);
-    let received = Buffer.alloc(0);
-    const parse = (): RawResponse | undefined => parseResponse(received, bytes.split(' ')[0]);
-    socket.on('error', reject);
-    socket.on('data', (chunk) => {
+  const socket = connectTo(place);
+  const late = new Error(`No response within ${timeoutMs} ms.`);
+  const timer = setTimeout(() => socket.destroy(late), timeoutMs);
+  let received = Buffer.alloc(0);
+  const parse = () => parseResponse(received, bytes.split(' ')[0]);
+  socket.write(bytes);
+  try {
+    for await (const chunk of socket) {
       received = Buffer.concat([received, chunk]);
       const isHttp = 'HTTP/1.1 '.startsWith(received.toString('latin1', 0, 9));
-      if (keep && (!isHttp || parse())) socket.destroy();
-    });
-    socket.on('close', () => {
-      clearTimeout(timer);
-      const response = parse();
-      if (response) return resolve(response);
-      const start = JSON.stringify(received.toString('latin1', 0, 60));
-      reject(new Error(`The connection was closed after ${start}, which is no response.`));
-    });
-    socket.write(bytes);
-  });
+      if (keep && (!isHttp || parse())) break;
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  const start = JSON.stringify(received.toString('latin1', 0, 60));
+  return parse() ?? assert.fail(`The connection was closed after ${start}, which is no response.`);
 }
+
+/** The headers of an upgrade to HTTP/2. */
+export const H2C = {
+  Upgrade: 'h2c', Connection: 'Upgrade, HTTP2-Settings', 'HTTP2-Settings': 'AAMAAABk',
+};
 
 /** A handshake (RFC 6455 section 1.2), with headers changed, added or left out (undefined). */
 export function handshake(
