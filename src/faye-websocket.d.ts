@@ -1,4 +1,4 @@
-/** Types for the part of faye-websocket 0.11 that this project uses; the library ships none. */
+/** Types for what most projects need of faye-websocket 0.11; the library ships none. */
 declare module 'faye-websocket' {
   import type { EventEmitter } from 'node:events';
   import type { IncomingMessage } from 'node:http';
@@ -18,7 +18,7 @@ declare module 'faye-websocket' {
       on(event: 'message', listener: (event: { data: string | Buffer }) => void): this;
       on(event: 'close', listener: (event: { code: number; reason: string }) => void): this;
       on(event: 'error', listener: (event: { message: string }) => void): this;
-      /** 0 connecting, 1 open, 2 closing, 3 closed. */
+      /** 0 is connecting, 1 open, 2 closing, 3 closed. */
       readonly readyState: number;
       /** Returns false if the buffer is full until `drain`, or if the socket is closing. */
       send(data: string | Buffer): boolean;
