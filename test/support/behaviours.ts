@@ -19,7 +19,8 @@ export interface Site {
 /** A name, what to do if it does not hold, and a check that throws what it expected and saw. */
 type Behaviour = [name: string, hint: string, check: (site: Site) => Promise<string | void>];
 
-const below = ({ url }: Site, name: string): URL => new URL(`server-faye.js/${name}`, url);
+const below = ({ url }: Site, name: string): URL =>
+  new URL(name, new URL('server-faye.js/', url));
 
 /** Sends a request to the page, or to what is below it. */
 function get(site: Site, name = '', headers = {}, method = 'GET'): Promise<RawResponse> {
@@ -202,12 +203,13 @@ export const behaviours: Behaviour[] = [
     }
   }],
   ['nothing else of the folder is served', FOLDER, async (site) => {
-    if (!/[^/]\/server-faye\.js\/?$/i.test(site.url.pathname)) return 'only under IIS';
+    const [, folder] = /^(.+\/)server-faye\.js\/?$/i.exec(site.url.pathname) ?? [];
+    if (!folder) return 'only under IIS';
     for (const name of [
       './', 'package.json', 'web.config', 'README.md', 'setup.bat', 'src/app.ts', 'dist/server.js',
       'iisnode/index.html', 'node_modules/faye-websocket/package.json', 'server-faye.js/debug',
     ]) {
-      const { status } = await get(site, new URL(name, site.url).pathname);
+      const { status } = await get(site, folder + name);
       assert.ok(status === 404 || status === 403, `Expected 404 for ${name}, saw ${status}.`);
     }
     return undefined;
