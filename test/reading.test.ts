@@ -13,7 +13,7 @@ before(async () => void (Reading = await loadReading()));
 
 /** Starts a reading on a fake clock and fake sockets; `random` 1 makes each wait the longest. */
 function begin(t: TestContext, options: Partial<Options> = {}, random = 1) {
-  const clock = new FakeClock().install(t);
+  const clock = new FakeClock(t);
   t.mock.method(Math, 'random', () => random);
   const sockets: FakeSocket[] = [];
   const states: State[] = [];
@@ -51,7 +51,7 @@ function begin(t: TestContext, options: Partial<Options> = {}, random = 1) {
 test('the last message ends a reading and leaves no timer', (t) => {
   const { clock, sockets, heard, reading, last } = begin(t);
   last().send(...STANZAS);
-  assert.deepEqual([heard, last().closed, clock.timers.size], [STANZAS, true, 0]);
+  assert.deepEqual([heard, last().closed, clock.timers.length], [STANZAS, true, 0]);
   last().fail(1000);
   reading.resume();
   reading.pause();
@@ -115,20 +115,19 @@ for (const [what, message] of [['a message', '1'], ['an empty message', '']] as 
 test('a wait is random, and counts its seconds down', async (t) => {
   const { clock, states, last, attempt } = begin(t, {}, 0.9);
   assert.deepEqual(await attempt(3), [450, 900, 1800]);
-  states.length = 0;
   last().fail();
   clock.advance(3600);
   const waiting = [4, 3, 2, 1].map((seconds) => ({ name: 'waiting', seconds }));
-  assert.deepEqual(states, [...waiting, { name: 'connecting' }]);
+  assert.deepEqual(states.slice(-5), [...waiting, { name: 'connecting' }]);
 });
 
 test('a machine that slept reconnects within 0.5 s, and at once if it was waiting', (t) => {
   const { clock, last, reconnect } = begin(t);
-  clock.stall(3600_000);
+  clock.nowMs += 3600_000;
   clock.next();
   assert.equal(reconnect(), 500);
   last().fail();
-  clock.stall(3600_000);
+  clock.nowMs += 3600_000;
   assert.equal(reconnect(), 0);
 });
 
@@ -159,7 +158,7 @@ for (const act of ['send', 'fail'] as const) {
     last().send('1', '2');
     if (act === 'fail') last().fail();
     for (let i = 0; i < 2; i += 1) reading.pause();
-    assert.deepEqual([reading.state.name, last().closed, clock.timers.size], ['paused', true, 0]);
+    assert.deepEqual([reading.state.name, last().closed, clock.timers.length], ['paused', true, 0]);
     for (let i = 0; i < 2; i += 1) reading.resume();
     assert.deepEqual(froms(), [0, 2]);
     assert.deepEqual(await attempt(1), [500]);
@@ -169,7 +168,7 @@ for (const act of ['send', 'fail'] as const) {
 test('a reading that its own listener pauses stays paused', (t) => {
   const own: ReturnType<typeof begin> = begin(t, { onMessage: () => own.reading.pause() });
   own.last().send('1');
-  assert.deepEqual([own.reading.state.name, own.clock.timers.size], ['paused', 0]);
+  assert.deepEqual([own.reading.state.name, own.clock.timers.length], ['paused', 0]);
 });
 
 test('restart() begins with the first message, from any state', (t) => {
@@ -184,18 +183,20 @@ test('restart() begins with the first message, from any state', (t) => {
   assert.deepEqual([froms(), reading.heard], [[0, 0, 0, 0], 1]);
 });
 
-for (const [name, ...rows] of [
-  ['refused', [400, 403, 404], [409, 426, 499]],
-  ['connecting', [404, 404, 0], [404, 404, 200], [404, 404, 399], [404, 404, 408]],
-  ['connecting', [404, 404, 425], [404, 404, 429], [404, 404, 504], [404, 404, 503, 404, 404]],
+for (const [name, ...statuses] of [
+  ['refused', 400, 403, 426, 499],
+  ['connecting', 0, 200, 399, 408, 425, 429, 503, 504],
 ] as const) {
-  for (const row of rows) test(`${name} after responses of ${row.join(', ')}`, async (t) => {
-    const statuses = row.values();
-    const probe = async () => Number(statuses.next().value);
-    const { clock, reading, attempt } = begin(t, { probe });
-    await attempt(row.length);
-    assert.deepEqual([reading.state.name, clock.timers.size], [name, name === 'refused' ? 0 : 1]);
-  });
+  for (const status of statuses) {
+    test(`a reading is ${name} after responses of 404, 404, ${status}, 404, 404`, async (t) => {
+      const answers = [404, 404, status, 404, 404].values();
+      const probe = async () => Number(answers.next().value);
+      const { clock, reading, attempt } = begin(t, { probe });
+      await attempt(5);
+      assert.equal(reading.state.name, name);
+      assert.equal(clock.timers.length, name === 'refused' ? 0 : 1);
+    });
+  }
 }
 
 for (const again of ['resume', 'reconnectNow', 'restart'] as const) {

@@ -8,8 +8,7 @@ export type { Options, State };
 /** Loads public/reading.js as a browser does: as a module, whatever package.json says. */
 export async function loadReading(): Promise<typeof Reading> {
   const source = readFileSync(join(ROOT, 'public', 'reading.js'), 'utf8');
-  const module = await import(`data:text/javascript,${encodeURIComponent(source)}`);
-  return module.Reading;
+  return (await import(`data:text/javascript,${encodeURIComponent(source)}`)).Reading;
 }
 
 /** A connection without a network; `onClose` is called when the reading leaves it. */
@@ -17,7 +16,6 @@ export class FakeSocket implements Socket {
   onopen: Socket['onopen'] = null;
   onmessage: Socket['onmessage'] = null;
   onclose: Socket['onclose'] = null;
-  opened = false;
   closed = false;
 
   constructor(readonly from: number, readonly onClose = () => {}) {}
@@ -29,8 +27,8 @@ export class FakeSocket implements Socket {
 
   /** Opens if it has not, then sends these messages. */
   send(...messages: string[]): void {
-    if (!this.opened) this.onopen?.(new Event('open'));
-    this.opened = true;
+    this.onopen?.(new Event('open'));
+    this.onopen = null;
     for (const data of messages) this.onmessage?.(new MessageEvent('message', { data }));
   }
 
