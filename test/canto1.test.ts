@@ -2,7 +2,6 @@ import './support/bounds.js';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { canto1 } from '../dist/canto1.js';
 import { ROOT } from './support/program.js';
@@ -21,6 +20,6 @@ test('the canto has curly quotes and apostrophes', () => {
 });
 
 test('the progress bar of the page ends with the last stanza', () => {
-  const page = readFileSync(join(ROOT, 'public', 'index.html'), 'utf8');
+  const page = readFileSync(`${ROOT}/public/index.html`, 'utf8');
   assert.equal(/<progress [^>]*\bmax="(\d+)"/.exec(page)?.[1], String(canto1.length));
 });

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Options, Reading, Socket, State } from '../../public/reading.js';
 import { ROOT } from './program.js';
 
@@ -7,7 +6,7 @@ export type { Options, State };
 
 /** Loads public/reading.js as a browser does: as a module, whatever package.json says. */
 export async function loadReading(): Promise<typeof Reading> {
-  const source = readFileSync(join(ROOT, 'public', 'reading.js'), 'utf8');
+  const source = readFileSync(`${ROOT}/public/reading.js`, 'utf8');
   return (await import(`data:text/javascript,${encodeURIComponent(source)}`)).Reading;
 }
 
