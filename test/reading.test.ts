@@ -91,16 +91,20 @@ for (const [what, message] of [['a message', '1'], ['an empty message', '']] as 
     assert.deepEqual(await attempt(7), waits);
   });
 
-  test(`a connection is lost 12 s after it opened, or after ${what}`, (t) => {
-    const { clock, last, reconnect } = begin(t);
+  test(`a connection is lost for good 12 s after it opened, or after ${what}`, (t) => {
+    const { clock, sockets, heard, reading, last, reconnect } = begin(t);
     for (const messages of [[], [message]]) {
       clock.advance(11_999);
       last().send(...messages);
     }
     clock.advance(11_999);
-    assert.equal(last().closed, false);
+    assert.deepEqual(sockets.map(({ closed }) => closed), [false]);
     clock.advance(1);
     assert.deepEqual([last().closed, reconnect()], [true, 500]);
+    last().send('2');
+    sockets[0]?.send('late');
+    sockets[0]?.fail(1000);
+    assert.deepEqual([heard.at(-1), reading.state.name], ['2', 'reading']);
   });
 
   test(`refusals before ${what} do not count`, async (t) => {
@@ -139,17 +143,7 @@ test('reconnectNow() ends a wait, and does nothing in another state', (t) => {
     reading.reconnectNow();
   }
   clock.advance(1000);
-  assert.deepEqual(froms(), [0, 1]);
-});
-
-test('an abandoned connection delivers nothing', (t) => {
-  const { clock, sockets, heard, reading, last } = begin(t);
-  last().send('1', '2');
-  clock.advance(12_500);
-  last().send('3');
-  sockets[0]?.send('3');
-  sockets[0]?.fail(1000);
-  assert.deepEqual([heard, reading.state.name], [['1', '2', '3'], 'reading']);
+  assert.deepEqual([reading.state.name, froms()], ['paused', [0, 1]]);
 });
 
 for (const act of ['send', 'fail'] as const) {
@@ -218,18 +212,16 @@ test('neither a connection that was open nor a failed probe is a refusal', async
   assert.deepEqual([reading.state.name, probe.mock.callCount()], ['connecting', 4]);
 });
 
-for (const [random, when] of [[0, 'at once'], [1, 'after a wait']] as const) {
-  test(`the next attempt, ${when}, abandons a probe`, async (t) => {
-    const signals: AbortSignal[] = [];
-    const probe = async (signal: AbortSignal) => {
-      signals.push(signal);
-      await once(signal, 'abort');
-      return 404;
-    };
-    const { reading, last, attempt } = begin(t, { probe }, random);
-    await attempt(4);
-    last().send('1');
-    assert.deepEqual(signals.map(({ aborted }) => aborted), [true, true, true, true]);
-    assert.equal(reading.state.name, 'reading');
-  });
-}
+test('the next attempt, even at once, abandons a probe', async (t) => {
+  const signals: AbortSignal[] = [];
+  const probe = async (signal: AbortSignal) => {
+    signals.push(signal);
+    await once(signal, 'abort');
+    return 404;
+  };
+  const { reading, last, attempt } = begin(t, { probe }, 0);
+  await attempt(4);
+  last().send('1');
+  assert.deepEqual(signals.map(({ aborted }) => aborted), [true, true, true, true]);
+  assert.equal(reading.state.name, 'reading');
+});
