@@ -11,7 +11,7 @@ import { loadAssets } from '../dist/assets.js';
 import { Reader } from '../dist/reader.js';
 import { startApp } from './support/app.js';
 import { ROOT } from './support/program.js';
-import { connectTo, exchange, H2C, handshake, request, type RawResponse } from './support/raw.js';
+import { collect, connectTo, exchange, H2C, handshake, request } from './support/raw.js';
 import { openReader } from './support/reader.js';
 import { until } from './support/until.js';
 
@@ -22,7 +22,7 @@ describe('app', () => {
   let app: Awaited<ReturnType<typeof startApp>>;
   before(async () => void (app = await startApp(['one', 'two', 'three'], 10)));
   after(() => app.close());
-  const get = (target: string, headers = {}, method = 'GET'): Promise<RawResponse> =>
+  const get = (target: string, headers = {}, method = 'GET') =>
     exchange(app.port, request(target, headers, method));
 
   test('the page is at / and at every path that ends in /server-faye.js', async () => {
@@ -147,7 +147,7 @@ describe('app', () => {
     const big = request('/', { 'Content-Length': '20000000' }, 'POST') + 'x'.repeat(20_000_000);
     const { status, body } = await exchange(app.port, big);
     assert.deepEqual([status, body], [405, 'POST is not allowed. Use GET or HEAD.\n']);
-    const { socket, received } = open(app.port);
+    const { socket, received } = collect(connectTo(app.port));
     socket.write('GET /ws HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe');
     await sleep(50);
     assert.equal(received(), '');
@@ -157,17 +157,14 @@ describe('app', () => {
   });
 
   test('a client that does not close is disconnected after its response', async (t) => {
-    const endless = request('/', { 'Content-Length': '3', Connection: 'x' });
-    const bodyless = exchange(app.port, endless);
-    const socket = connect({ port: app.port, host: '127.0.0.1', allowHalfOpen: true });
-    let received = '';
-    socket.on('error', () => {}); // It is reset in the end.
-    socket.on('data', (chunk) => (received += chunk));
+    const bodyless = get('/', { 'Content-Length': '3', Connection: 'x' });
+    const client = connect({ port: app.port, host: '127.0.0.1', allowHalfOpen: true });
+    const { socket, received } = collect(client);
     socket.write(handshake('/no'));
     const writes = setInterval(() => socket.write('x'.repeat(1000)), 50);
     t.after(() => clearInterval(writes));
     await new Promise((resolve) => socket.once('close', resolve));
-    assert.match(received, /^HTTP\/1\.1 404 [^]*Not found\..*\n$/);
+    assert.match(received(), /^HTTP\/1\.1 404 [^]*Not found\..*\n$/);
     const { status, headers } = await bodyless;
     assert.deepEqual([status, headers['connection']], [200, 'close']);
   });
@@ -188,11 +185,11 @@ describe('app', () => {
     closing.server.keepAliveTimeout = 600_000;
     const peers: Socket[] = [];
     closing.server.on('connection', (peer) => peers.push(peer));
-    const idle = open(closing.port);
+    const idle = collect(connectTo(closing.port));
     idle.socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     await once(idle.socket, 'data');
     const texts = [handshake(), handshake('/', H2C), request('/')];
-    const busy = texts.map((text) => ({ text, ...open(closing.port) }));
+    const busy = texts.map((text) => ({ text, ...collect(connectTo(closing.port)) }));
     for (const { socket, text } of busy) socket.write(text.slice(0, 20));
     await until(() => peers.filter((peer) => peer.bytesRead === 20).length === 3, 'the heads');
     closing.close();
@@ -231,19 +228,8 @@ describe('app', () => {
     mkdirSync(join(folder, 'sub'));
     const assets = loadAssets(folder);
     assert.deepEqual([...assets.keys()].sort(), names.map(encodeURI).sort());
-    const typeOf = (name: string): unknown => assets.get(name)?.headers['Content-Type'];
-    for (const type of types) {
-      assert.match(`${typeOf(`a.${type}`)}`, /^(text|image|application\/json)/, type);
-    }
-    assert.equal(typeOf('a.bin'), 'application/octet-stream');
+    const unknown = [...assets].filter(([, { headers }]) => /octet/.test(headers['Content-Type']));
+    assert.deepEqual(unknown.map(([name]) => name), ['a.bin']);
     assert.throws(() => loadAssets(join(folder, 'missing')), /missing/);
   });
 });
-
-/** Opens a connection that collects what comes back. */
-function open(port: number) {
-  const socket = connectTo(port).on('error', () => {}); // A reset may come back.
-  let text = '';
-  socket.on('data', (chunk) => (text += chunk));
-  return { socket, received: () => text };
-}

@@ -11,7 +11,7 @@ import { hostInIisnode } from '../dist/iisnode.js';
 import { listen } from './support/app.js';
 import { kill } from './support/bounds.js';
 import { copyProject, ROOT, runNode, startServer, type Program } from './support/program.js';
-import { exchange, handshake, parseResponse, request } from './support/raw.js';
+import { collect, connectTo, exchange, handshake, parseResponse, request } from './support/raw.js';
 import { until } from './support/until.js';
 
 /** Instead of iisnode's interceptor.js: moves argv up, and write() returns nothing. */
@@ -127,23 +127,21 @@ test('Node keeps idle pipes for longer than iisnode, which keeps them for 30 s',
 test('only a handshake is repaired, not the bytes after it', async (t) => {
   const server = createServer(({ headers }, response) => response.end(headers.connection));
   hostInIisnode(server);
-  let received = '';
   server.on('upgrade', ({ headers }, socket) => {
-    socket.on('data', (chunk: Buffer) => (received += chunk));
     socket.write(`HTTP/1.1 101 ${headers.connection}\r\n\r\n`);
+    socket.pipe(socket);
   });
   const port = await listen(server);
   t.after(() => void server.close());
   const plain = await exchange(port, request('/', { Connection: 'keep-alive' }), { keep: true });
   assert.equal(plain.body, 'keep-alive');
   const text = handshake('/ws', { Connection: 'keep-alive' });
-  const client = connect(port, '127.0.0.1');
-  client.write(text);
-  assert.match(String(await once(client, 'data')), /101 Upgrade\s/);
-  client.write(text);
-  await until(() => received.length >= text.length, 'the bytes after the handshake');
-  assert.equal(received, text);
-  client.destroy();
+  const { socket, received } = collect(connectTo(port));
+  socket.write(text);
+  await until(() => received().endsWith('\r\n\r\n'), 'the response');
+  socket.end(text);
+  await once(socket, 'close');
+  assert.equal(received(), `HTTP/1.1 101 Upgrade\r\n\r\n${text}`);
 });
 
 test('without iisnode, a Connection without Upgrade is not accepted', async (t) => {

@@ -6,12 +6,11 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { copyProject, ROOT, runNode, startServer } from './support/program.js';
-import { connectTo, exchange, handshake, request } from './support/raw.js';
+import { collect, connectTo, exchange, handshake, request } from './support/raw.js';
 import { openReader } from './support/reader.js';
 import { until } from './support/until.js';
 
-const isWindows = process.platform === 'win32';
-const skip = isWindows && 'Windows has neither Unix sockets nor signals';
+const skip = process.platform === 'win32' && 'Windows has neither Unix sockets nor signals';
 const SERVER = join(ROOT, 'dist', 'server.js');
 
 describe('server', () => {
@@ -24,16 +23,6 @@ describe('server', () => {
       const response = await fetch(`http://${shown}:${port}/`);
       assert.equal(await response.text(), readFileSync(join(ROOT, 'public', 'index.html'), 'utf8'));
     }
-  });
-
-  test('PORT may be a Unix socket, or a pipe on Windows', async (t) => {
-    const socket = join(copyProject(t), 'dante.sock');
-    const path = isWindows ? `\\\\.\\pipe\\dante-${process.pid}` : socket;
-    const { child, output, exited } = runNode([SERVER], { PORT: path });
-    await until(() => output.stdout === `Listening on ${path}\n`, 'the server to listen');
-    assert.equal((await exchange(path, request('/'))).status, 200);
-    child.kill();
-    await exited;
   });
 
   const inUse = 'it is in use. Stop the program that uses it, or set another PORT.\n';
@@ -105,14 +94,12 @@ describe('server', () => {
     for (const presses of [1, 2]) {
       test(`a silent client does not hold it after ${presses} signals`, async (t) => {
         const { child, port, exited } = await startServer(t);
-        const socket = connectTo(port).on('error', () => {}); // It may be reset in the end.
-        let received = '';
-        socket.setEncoding('latin1').on('data', (chunk) => (received += chunk));
+        const { socket, received } = collect(connectTo(port));
         socket.write(handshake());
-        await until(() => /\r\n\r\n[^]{3}/.test(received), 'the first stanza');
+        await until(() => /\r\n\r\n[^]{3}/.test(received()), 'the first stanza');
         const startMs = performance.now();
         child.kill('SIGTERM');
-        await until(() => received.includes('server is shutting down'), 'the close frame');
+        await until(() => received().includes('server is shutting down'), 'the close frame');
         await assert.rejects(exchange(port, request('/')), 'new connections are refused');
         if (presses === 2) await sleep(600).then(() => child.kill('SIGTERM'));
         assert.equal(await exited, presses - 1);

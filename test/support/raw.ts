@@ -23,6 +23,13 @@ export function connectTo(place: Place): Socket {
   return isSecure ? connectTls({ socket, servername: isIP(host) ? '' : host, host }) : socket;
 }
 
+/** Collects what comes back on a connection. */
+export function collect(socket: Socket) {
+  let text = '';
+  socket.on('error', () => {}).on('data', (chunk) => (text += chunk)); // A reset may come back.
+  return { socket, received: () => text };
+}
+
 /** Parses the first response in `bytes`. Returns undefined if it is not complete. */
 export function parseResponse(bytes: Buffer, method = 'GET'): RawResponse | undefined {
   const start = bytes.indexOf('\r\n\r\n') + 4;
