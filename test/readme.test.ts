@@ -1,7 +1,7 @@
 import './support/bounds.js';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { copyProject, ROOT, runNode, startServer } from './support/program.js';
@@ -29,7 +29,6 @@ async function build(t: TestContext, recital: string): Promise<string> {
   change('public/index.html', /(?=<\/main>)/, '<form><input name="text" maxlength="200"></form>');
   change('public/client.js', /return new WebSocket\(url\)/, 'return (socket = new WebSocket(url))');
   change('public/client.js', /^restart\(\);\n$/m, `${form}restart();\n`);
-  cpSync(join(ROOT, 'test', 'page.tsconfig.json'), join(root, 'test', 'page.tsconfig.json'));
   for (const project of ['tsconfig.json', 'test/page.tsconfig.json']) {
     const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
     const { output, exited } = runNode([tsc, '-p', project], {}, { cwd: root });

@@ -1,7 +1,7 @@
 /** The behaviours that every way of hosting must show. `npm run check` tries all of them. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectTo, exchange, handshake, request, type RawResponse } from './raw.js';
+import { connectTo, exchange, handshake, request } from './raw.js';
 import { openReader, type Reader } from './reader.js';
 import { until } from './until.js';
 
@@ -14,7 +14,7 @@ type Behaviour = [name: string, hint: string, check: (site: Site) => Promise<str
 const below = ({ url }: Site, name: string) => new URL(name, new URL('server-faye.js/', url));
 
 /** Sends a request, or with the method UPGRADE a handshake, to the page or to what is below it. */
-export function ask(site: Site, method: string, name = '', headers = {}): Promise<RawResponse> {
+export function ask(site: Site, method: string, name = '', headers = {}) {
   const { pathname, search, host: Host } = below(site, name);
   const line = [pathname + search, { Host, ...headers }] as const;
   const text = method === 'UPGRADE' ? handshake(...line) : request(...line, method);

@@ -1,5 +1,5 @@
 import { spawn, type SpawnOptions } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -49,12 +49,7 @@ export async function startServer(t: TestContext, env = {}, { root = ROOT, cwd =
 export function copyProject(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'dante-'));
   t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
-  const filter = (path: string): boolean => !/node_modules.(typescript|\.bin)$/.test(path);
-  for (const name of [
-    'dist', 'public', 'src', 'server-faye.js', 'package.json', 'tsconfig.json', 'node_modules',
-  ]) {
-    const from = join(ROOT, name);
-    if (existsSync(from)) cpSync(from, join(folder, name), { recursive: true, filter });
-  }
+  const filter = (path: string) => !/(\.git|\.test|node_modules.(typescript|\.bin))$/.test(path);
+  cpSync(ROOT, folder, { recursive: true, filter });
   return folder;
 }

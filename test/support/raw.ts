@@ -5,14 +5,6 @@ import { connect as connectTls } from 'node:tls';
 /** Where a server listens: a port of this machine, the path of a pipe or socket, or a URL. */
 export type Place = number | string | URL;
 
-export interface RawResponse {
-  status: number;
-  headers: Record<string, string>;
-  body: string;
-  /** The bytes after this response. */
-  rest: Buffer;
-}
-
 export function connectTo(place: Place): Socket {
   if (typeof place === 'number') return connect({ port: place, host: '127.0.0.1' });
   if (typeof place === 'string') return connect({ path: place });
@@ -30,8 +22,8 @@ export function collect(socket: Socket) {
   return { socket, received: () => text };
 }
 
-/** Parses the first response in `bytes`. Returns undefined if it is not complete. */
-export function parseResponse(bytes: Buffer, method = 'GET'): RawResponse | undefined {
+/** Parses the first response in `bytes`; undefined if it is not complete. `rest` follows it. */
+export function parseResponse(bytes: Buffer, method = 'GET') {
   const start = bytes.indexOf('\r\n\r\n') + 4;
   if (start < 4) return undefined;
   const [statusLine = '', ...lines] = bytes.toString('latin1', 0, start - 4).split('\r\n');
@@ -52,7 +44,7 @@ export function parseResponse(bytes: Buffer, method = 'GET'): RawResponse | unde
  */
 export async function exchange(
   place: Place, bytes: string, { keep = false, timeoutMs = 30_000 } = {},
-): Promise<RawResponse> {
+) {
   const socket = connectTo(place);
   const late = new Error(`No response within ${timeoutMs} ms.`);
   const timer = setTimeout(() => socket.destroy(late), timeoutMs);
