@@ -3,8 +3,7 @@ import { createServer } from 'node:http';
 import WebSocket from 'faye-websocket';
 import { stanzas } from './report.js';
 
-const server = createServer();
-server.on('upgrade', (request, socket, head) => {
+const server = createServer().on('upgrade', (request, socket, head) => {
   const ws = new WebSocket(request, socket, head);
   let sent = 0;
   const send = (): void => {

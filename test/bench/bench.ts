@@ -88,21 +88,20 @@ function printTables({ dante, bare, limit }: Results): void {
   const rows = Object.keys(dante[0] ?? {});
   const read = (rounds: Results['dante'], row: string) => rounds.map((round) => round[row] ?? NaN);
   console.log('| | dante | bare | limit |\n| --- | ---: | ---: | ---: |');
-  for (const row of rows) {
-    const cells = [dante, bare, limit].map((rounds) => summarize(read(rounds, row)));
-    console.log(`| ${row} | ${cells.join(' | ')} |`);
-  }
+  for (const row of rows) print(row, [dante, bare, limit].map((rounds) => read(rounds, row)));
   console.log('\n| | dante / bare | dante / limit |\n| --- | ---: | ---: |');
   for (const row of rows.filter((name) => name.includes(' per '))) {
     // Round by round: only within a round the rest of the machine does the same to both.
-    const ratios = [bare, limit].map((other) =>
-      summarize(read(dante, row).map((value, i) => value / (read(other, row)[i] ?? NaN))));
-    console.log(`| ${row} | ${ratios.join(' | ')} |`);
+    print(row, [bare, limit].map((other) =>
+      read(dante, row).map((value, i) => value / (read(other, row)[i] ?? NaN))));
   }
 }
 
-/** The median and, in brackets, the least and the most; with three digits. */
-function summarize(values: number[]): string {
-  const digits = (part: number): number => Number(percentile(values, part).toPrecision(3));
-  return `${digits(0.5)} (${digits(0)}…${digits(1)})`;
+/** Prints of each cell the median and, in brackets, the least and the most; with three digits. */
+function print(row: string, cells: number[][]): void {
+  const texts = cells.map((values) => {
+    const digits = (part: number): number => Number(percentile(values, part).toPrecision(3));
+    return `${digits(0.5)} (${digits(0)}…${digits(1)})`;
+  });
+  console.log(`| ${row} | ${texts.join(' | ')} |`);
 }

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { handshake } from '../support/raw.js';
 import { stanzas } from './report.js';
 
 /**
@@ -12,10 +13,7 @@ export function openReader(port: number, intervalMs: number, late: number[], las
     let firstAt: number | undefined;
     const socket = connect(port, '127.0.0.1');
     socket.on('error', reject).on('close', () => reject(new Error('The server closed a reader.')));
-    socket.write(
-      'GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
-        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
-    );
+    socket.write(handshake());
     socket.on('data', (chunk) => {
       const now = performance.now();
       bytes = Buffer.concat([bytes, chunk]);
@@ -27,8 +25,7 @@ export function openReader(port: number, intervalMs: number, late: number[], las
         if (opcode === 0x88) socket.resetAndDestroy();
         // An empty message is a sign of life, not a stanza.
         if (opcode !== 0x81 || length === 0) continue;
-        firstAt ??= now;
-        const lateMs = now - firstAt - heard * intervalMs;
+        const lateMs = now - (firstAt ??= now) - heard * intervalMs;
         heard += 1;
         (heard < stanzas.length ? late : lastLate).push(lateMs);
         resolve();
