@@ -48,12 +48,9 @@ const STAGE = `let last, timer, nowMs = 0;
   Math.random = () => 0.9999;`;
 
 type Page = Window & typeof globalThis & {
-  connections: string[];
-  probed: number;
-  send(...messages: string[]): void;
-  lose(count?: number): Promise<void>;
+  connections: string[]; probed: number;
+  send(...messages: string[]): void; lose(count?: number): Promise<void>;
 };
-type Scene<T> = (helpers: ReturnType<typeof help>) => T | Promise<T>;
 
 /** Runs in the browser, as scenes do: what they get. */
 function help(frame: HTMLIFrameElement) {
@@ -63,10 +60,9 @@ function help(frame: HTMLIFrameElement) {
   const style = (selector: string) => page.getComputedStyle($(selector));
   const status = () => $('#status').textContent;
   const heard = () => [...root.querySelectorAll('li')].map((li) => li.textContent.trim());
-  const progress = () => $<HTMLProgressElement>('progress');
-  const frames = () => new Promise((resolve) => {
-    requestAnimationFrame(() => requestAnimationFrame(resolve));
-  });
+  const progress = $<HTMLProgressElement>('progress');
+  const nextFrame = () => new Promise(requestAnimationFrame);
+  const frames = () => nextFrame().then(nextFrame);
   const until = async (condition: () => unknown) => {
     for (const endMs = Date.now() + 20_000; !condition(); await frames()) {
       if (Date.now() > endMs) throw new Error(`Waited 20 s for ${condition}: ${status()}`);
@@ -84,7 +80,7 @@ async function play(): Promise<never> {
     const frame = document.querySelector('iframe') as HTMLIFrameElement;
     await new Promise((resolve) => (frame.onload = resolve));
     const result = (async () => (0, eval)(code)(help(frame)))();
-    answer = await result.then((value) => ({ value }), (error) => ({ error: error.stack }));
+    answer = { result: await result.catch((error) => error.stack) };
   }
 }
 
@@ -128,182 +124,154 @@ describe('the page in a browser', { skip: !BROWSER && MISSING, timeout: 100_000 
     rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   });
 
-  /** Loads a page in a frame and plays a scene with it. */
-  async function run<T>(scene: Scene<T>, attributes = 'src="/staged"'): Promise<T> {
-    const iframe = `<iframe style="width: 800px; height: 568px; border: 0" ${attributes}></iframe>`;
-    player.emit('scene', JSON.stringify({ iframe, code: `(${scene})` }));
-    const [{ value, error = '' }] = await once(player, 'done');
-    assert.equal(error, '');
-    return value;
-  }
+  type Script = (helpers: ReturnType<typeof help>) => unknown;
+  /** A test that plays a scene with a page in a frame, and checks what the scene returns. */
+  const scene = (script: Script, expected?: unknown, page = 'src="/staged"') => async () => {
+    const iframe = `<iframe style="width: 800px; height: 568px; border: 0" ${page}></iframe>`;
+    player.emit('scene', JSON.stringify({ iframe, code: `(${script})` }));
+    const [{ result }] = await once(player, 'done');
+    assert.deepEqual(result, expected); // It is the stack of an error if there was one.
+  };
 
-  test('below any path the page shows the whole poem, all from one origin', async () => {
-    const seen = await run(async ({ page, $, style, heard, progress, status, until }) => {
-      await until(() => status() === 'The end');
-      const loaded = page.performance.getEntriesByType('resource');
-      const origins = new Set(loaded.map(({ name }) => new URL(name).origin));
-      const { visibility } = style('.source');
-      return [heard(), $('li').children.length, progress().value, visibility, origins.size];
-    }, 'src="/dante/server-faye.js"');
-    assert.deepEqual(seen, [STANZAS, 3, 46, 'visible', 1]);
-  });
+  test('below any path the page shows the whole poem from one origin', scene(async (helpers) => {
+    const { page, $, style, heard, progress, status, until } = helpers;
+    await until(() => status() === 'The end');
+    const loaded = page.performance.getEntriesByType('resource');
+    const origins = new Set(loaded.map(({ name }) => new URL(name).origin));
+    const { visibility } = style('.source');
+    return [heard(), $('li').children.length, progress.value, visibility, origins.size];
+  }, [STANZAS, 3, 46, 'visible', 1], 'src="/dante/server-faye.js"'));
 
-  test('each state has its text, label and focus, and fits at every size', async () => {
-    const seen = await run(async ({ frame, page, root, $, style, status, heard, progress }) => {
-      const { connections } = page;
-      const said: string[] = [];
-      const heights: Record<string, number> = {};
-      const action = $('#action');
-      const click = (detail: number) => action.dispatchEvent(new MouseEvent('click', { detail }));
-      for (const act of [
-        () => action.focus(),
-        () => page.send(''),
-        () => page.send('x'.repeat(9999), ...Array(44).fill('Midway upon the journey of our life')),
-        () => page.lose(7),
-        () => (action.click(), page.send(''), action.click()), // Reconnect, Pause
-        () => (action.click(), (page.probed = 404), page.lose(3)), // Continue
-        () => (action.click(), page.send('Then he moved on, and I behind him followed.')), // Retry
-        () => [1, 2].forEach(click), // Read again; a double click is one.
-      ]) {
-        await act();
-        if (page.document.activeElement !== action) throw new Error('The button lost its focus.');
-        const rest = [$('#status').ariaLive, progress().value, heard().length, connections.length];
-        said.push(`${status()} [${action.textContent}] ${rest.join(' ')} ${connections.at(-1)}`);
-        for (const width of [1280, 768, 480, 360, 320]) for (const size of [100, 200]) {
-          frame.style.width = `${width}px`;
-          root.style.fontSize = `${size}%`;
-          const where = `${width} px, ${size} %`;
-          const lefts = [...root.querySelectorAll('*')].map((e) => e.getBoundingClientRect().left);
-          const isWide = root.scrollWidth > root.clientWidth || Math.min(...lefts) < 0;
-          const height = Math.round($('footer').getBoundingClientRect().height);
-          const limit = size === 100 ? 70 : 568 / 3; // One row; a third of a small phone.
-          const isHigh = height > limit || height !== (heights[where] ??= height);
-          if (isWide || isHigh) throw new Error(`"${said.at(-1)}" does not fit ${where}.`);
-        }
+  test('each state has its text, label and focus, and fits every size', scene(async (helpers) => {
+    const { frame, page, root, $, style, status, heard, progress } = helpers;
+    const said: string[] = [];
+    const heights: Record<string, number> = {};
+    const action = $('#action');
+    const click = (detail: number) => action.dispatchEvent(new MouseEvent('click', { detail }));
+    for (const act of [
+      () => action.focus(),
+      () => page.send(''),
+      () => page.send('x'.repeat(9999), ...Array(44).fill('Midway upon the journey of our life')),
+      () => page.lose(7),
+      () => (action.click(), page.send(''), action.click()), // Reconnect, Pause
+      () => (action.click(), (page.probed = 404), page.lose(3)), // Continue
+      () => (action.click(), page.send('Then he moved on, and I behind him followed.')), // Retry
+      () => [1, 2].forEach(click), // Read again; a double click is one.
+    ]) {
+      await act();
+      if (page.document.activeElement !== action) throw new Error('The button lost its focus.');
+      const rest = [$('#status').ariaLive, progress.value, heard().length, page.connections.length];
+      said.push(`${status()} [${action.textContent}] ${rest.join(' ')} ${page.connections.at(-1)}`);
+      for (const width of [1280, 768, 480, 360, 320]) for (const size of [100, 200]) {
+        frame.style.width = `${width}px`;
+        root.style.fontSize = `${size}%`;
+        const where = `${width} px, ${size} %`;
+        const isCut = [...root.querySelectorAll('*')].some((e) => e.getBoundingClientRect().x < 0);
+        const isWide = root.scrollWidth > root.clientWidth;
+        const height = $('footer').offsetHeight;
+        const limit = size === 100 ? 70 : 568 / 3; // One row; a third of a small phone.
+        const isHigh = height > limit || height !== (heights[where] ??= height);
+        if (isCut || isWide || isHigh) throw new Error(`${said.at(-1)} does not fit ${where}.`);
       }
-      page.send('verse');
-      const { width, paddingLeft, fontSize } = style('.verse');
-      const ems = (parseFloat(width) - parseFloat(paddingLeft)) / parseFloat(fontSize);
-      return { said, ems };
-    });
-    assert.deepEqual(seen.said, [
-      'Connecting… [Pause] polite 0 0 1 ws:?from=0',
-      'Connected [Pause] polite 0 0 1 ws:?from=0',
-      'Message 45 of 46 [Pause] off 45 45 1 ws:?from=0',
-      'Connection lost, retrying in 15 s [Reconnect] polite 45 45 7 ws:?from=45',
-      'Paused at 45 of 46 [Continue] polite 45 45 8 ws:?from=45',
-      'Connection refused [Retry] polite 45 45 11 ws:?from=45',
-      'The end [Read again] polite 46 46 12 ws:?from=45',
-      'Connecting… [Pause] polite 0 0 13 ws:?from=0',
-    ]);
-    assert.ok(seen.ems > 6, `A verse has ${seen.ems} em, too few for words.`);
-  });
+    }
+    page.send('verse');
+    const { width, paddingLeft, fontSize } = style('.verse');
+    const ems = (parseFloat(width) - parseFloat(paddingLeft)) / parseFloat(fontSize);
+    if (!(ems > 6)) throw new Error(`A verse has ${ems} em, too few for words.`);
+    return said;
+  }, [
+    'Connecting… [Pause] polite 0 0 1 ws:?from=0',
+    'Connected [Pause] polite 0 0 1 ws:?from=0',
+    'Message 45 of 46 [Pause] off 45 45 1 ws:?from=0',
+    'Connection lost, retrying in 15 s [Reconnect] polite 45 45 7 ws:?from=45',
+    'Paused at 45 of 46 [Continue] polite 45 45 8 ws:?from=45',
+    'Connection refused [Retry] polite 45 45 11 ws:?from=45',
+    'The end [Read again] polite 46 46 12 ws:?from=45',
+    'Connecting… [Pause] polite 0 0 13 ws:?from=0',
+  ]));
 
-  test('a page that is online, visible or shown again reconnects', async () => {
-    const seen = await run(async ({ page, $, status }) => {
-      const fire = (type: string) => {
-        page.document.dispatchEvent(new Event(type, { bubbles: true }));
-        return `${status().replace(/,.*/, '')} ${page.connections.length}`;
-      };
-      page.send('one');
-      page.lose();
-      const said = ['hidden', 'visible'].map((value) => {
-        Object.defineProperty(page.document, 'visibilityState', { value, configurable: true });
-        return [fire('visibilitychange')];
-      });
-      page.lose();
-      for (const act of [
-        () => fire('online'),
-        () => page.send('two'),
-        () => page.lose(),
-        () => $('#action').click(), // Pause
-        () => ($('#action').click(), (page.probed = 404), page.lose(3)), // Continue
-      ]) {
-        await act();
-        said.push([fire('pagehide'), fire('pageshow')]);
-      }
-      return said;
-    });
-    assert.deepEqual(seen, [
-      ['Connection lost 1'],
-      ['Connecting… 2'],
-      ['Paused at 1 of 46 3', 'Connecting… 4'],
-      ['Paused at 2 of 46 4', 'Connecting… 5'],
-      ['Paused at 2 of 46 5', 'Connecting… 6'],
-      ['Paused at 2 of 46 6', 'Paused at 2 of 46 6'],
-      ['Connection refused 9', 'Connection refused 9'],
-    ]);
-  });
+  test('a page that is online, visible or shown again reconnects', scene(async (helpers) => {
+    const { page, $, status } = helpers;
+    const fire = (type: string) => {
+      page.document.dispatchEvent(new Event(type, { bubbles: true }));
+      return `${status().replace(/,.*/, '')} ${page.connections.length}`;
+    };
+    page.send('one');
+    page.lose();
+    const said = [['hidden', 'visible'].map((value) => {
+      Object.defineProperty(page.document, 'visibilityState', { value, configurable: true });
+      return fire('visibilitychange');
+    })];
+    page.lose();
+    for (const act of [
+      () => fire('online'),
+      () => page.send('two'),
+      () => page.lose(),
+      () => $('#action').click(), // Pause
+      () => ($('#action').click(), (page.probed = 404), page.lose(3)), // Continue
+    ]) {
+      await act();
+      said.push([fire('pagehide'), fire('pageshow')]);
+    }
+    return said;
+  }, [
+    ['Connection lost 1', 'Connecting… 2'],
+    ['Paused at 1 of 46 3', 'Connecting… 4'],
+    ['Paused at 2 of 46 4', 'Connecting… 5'],
+    ['Paused at 2 of 46 5', 'Connecting… 6'],
+    ['Paused at 2 of 46 6', 'Paused at 2 of 46 6'],
+    ['Connection refused 9', 'Connection refused 9'],
+  ]));
 
-  test('a reader at the end of the page follows it at any size', async () => {
-    await run(async ({ frame, page, root, $, frames, until }) => {
-      const send = (count = 5) => page.send(...Array(count).fill('verse '.repeat(30)));
-      const end = () => root.scrollHeight - page.innerHeight - page.scrollY < 2;
-      const top = () => page.scrollY === 50;
-      for (const [place, act] of [
-        [end, () => (frame.style.width = '320px')],
-        [end, () => (frame.style.height = '320px')],
-        [end, () => (frame.style.height = '1200px')],
-        [end, () => (frame.style.height = '900px')], // No margin depends on such a height.
-        [end, () => (root.style.fontSize = '200%')],
-        [top, async () => {
-          page.scrollTo(0, 50);
-          await frames();
-          frame.style.width = '500px';
-        }],
-        // So that a stanza, not the source, is at the top.
-        [end, () => ((root.style.fontSize = '100%'), page.scrollTo(0, root.scrollHeight))],
-      ] as const) {
-        await act();
-        await until(place);
-        await frames();
-        send();
-        if (!place()) throw new Error(`It is at ${page.scrollY} px after ${act}.`);
-        await frames();
-      }
-      page.scrollTo(0, 50);
-      send(11);
-      if (!top()) throw new Error('It follows a reader who has just scrolled.');
-      frame.style.height = '200px';
-      page.scrollTo(0, 0);
+  test('a reader at the end of the page follows it at any size', scene(async (helpers) => {
+    const { frame, page, root, $, frames, until } = helpers;
+    const send = (count = 5) => page.send(...Array(count).fill('verse '.repeat(30)));
+    const end = () => root.scrollHeight - page.innerHeight - page.scrollY < 2;
+    const top = () => page.scrollY === 50;
+    for (const [place, act] of [
+      [end, () => (frame.style.width = '320px')],
+      [end, () => (frame.style.height = '320px')],
+      [end, () => (frame.style.height = '1200px')],
+      [end, () => (frame.style.height = '900px')], // No margin depends on such a height.
+      [end, () => (root.style.fontSize = '200%')],
+      [top, async () => (page.scrollTo(0, 50), await frames(), (frame.style.width = '500px'))],
+      // So that a stanza, not the source, is at the top.
+      [end, () => ((root.style.fontSize = '100%'), page.scrollTo(0, root.scrollHeight))],
+    ] as const) {
+      await act();
+      await until(place);
       await frames();
-      $('#action').click(); // Read again
       send();
-      await until(end);
-    });
-  });
+      if (!place()) throw new Error(`It is at ${page.scrollY} px after ${act}.`);
+      await frames();
+    }
+    page.scrollTo(0, 50);
+    send(11);
+    if (!top()) throw new Error('It follows a reader who has just scrolled.');
+    frame.style.height = '200px';
+    page.scrollTo(0, 0);
+    await frames();
+    $('#action').click(); // Read again
+    send();
+    await until(end);
+  }));
 
-  test('a page without max has no end', async () => {
-    const seen = await run(({ page, $, status, progress }) => {
-      page.send(...Array(47).fill('verse'));
-      return [progress().position, status(), $('#action').click(), status()];
-    }, 'src="/endless"');
-    assert.deepEqual(seen, [-1, 'Message 47', null, 'Paused at 47']);
-  });
+  test('a page without max has no end', scene(({ page, $, status, progress }) => {
+    page.send(...Array(47).fill('verse'));
+    return [progress.position, status(), $('#action').click(), status()];
+  }, [-1, 'Message 47', null, 'Paused at 47'], 'src="/endless"'));
 
-  test('without JavaScript the page shows a notice and no footer', async () => {
-    const seen = await run(({ $, style }) => {
-      return `${$('main').innerText.trim()} ${style('footer').display}`;
-    }, 'src="/" sandbox="allow-same-origin"');
-    assert.match(seen, /^This page needs JavaScript.* none$/s);
-  });
+  test('without JavaScript the page shows a notice and no footer', scene(({ $, style }) => [
+    $('main').innerText.trim().startsWith('This page needs JavaScript'), style('footer').display,
+  ], [true, 'none'], 'src="/" sandbox="allow-same-origin"'));
 
-  test('print hides the footer, and does not split or fade stanzas', async () => {
-    const seen = await run(({ page, style }) => {
-      page.send('verse');
-      for (const { media } of page.document.styleSheets[0]?.cssRules as Iterable<CSSMediaRule>) {
-        if (media?.mediaText.includes('print')) media.mediaText = 'all';
-      }
-      const { opacity, breakInside } = style('li');
-      return [opacity, breakInside, style('footer').display, style('.source').visibility];
-    });
-    assert.deepEqual(seen, ['1', 'avoid', 'none', 'hidden']);
-  });
-
-  test('in forced colors the progress bar has system colors', async () => {
-    const seen = await run(({ style }) => [
-      style('progress').forcedColorAdjust, style('progress').getPropertyValue('--rubric'),
-    ]);
-    assert.deepEqual(seen, ['none', 'Highlight']);
-  });
+  test('print hides the footer, and forced colors change the bar', scene(({ page, style }) => {
+    page.send('verse');
+    for (const { media } of page.document.styleSheets[0]?.cssRules as Iterable<CSSMediaRule>) {
+      if (media?.mediaText.includes('print')) media.mediaText = 'all';
+    }
+    const [{ opacity, breakInside }, bar] = [style('li'), style('progress')];
+    const print = [opacity, breakInside, style('footer').display, style('.source').visibility];
+    return [...print, bar.forcedColorAdjust, bar.getPropertyValue('--rubric')];
+  }, ['1', 'avoid', 'none', 'hidden', 'none', 'Highlight']));
 });
