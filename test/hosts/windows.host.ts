@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../support/until.js';
-import { NODE_EXES, ROOT, Wine, type Running } from './wine.js';
+import { NODE_EXES, ROOT, Wine } from './wine.js';
 
 /** How long `npm test` may take, in milliseconds. */
 const SUITE_MS = 300_000;
@@ -19,10 +19,10 @@ NODE_EXES.forEach((exe, index) => {
 
   const env = { WINEPATH: folder, NODE_OPTIONS: '--require=C:/dante/.test/hosts/preload.js' };
   /** Runs a command of package.json without cmd.exe, so that a signal reaches node.exe. */
-  const node = (command: string, PORT: string): Running =>
+  const node = (command: string, PORT: string) =>
     wine.start([`${folder}\\node.exe`, ...command.split(' ').slice(1)], DANTE, { ...env, PORT });
   /** Runs a command of package.json in cmd.exe, as npm does. */
-  const shell = (command: string): Running => {
+  const shell = (command: string) => {
     writeFileSync(wine.drive('command.cmd'), `@echo off\r\n${command}\r\n`);
     return wine.start(['cmd', '/c', 'C:\\command.cmd'], DANTE, env);
   };
@@ -32,19 +32,18 @@ NODE_EXES.forEach((exe, index) => {
     afterEach(() => wine.nodes().forEach((id) => process.kill(id, 'SIGKILL')));
 
     test('npm test passes, and skips only the browser and what Windows lacks', async () => {
-      const run = async () => {
+      const run = () => {
         const suite = shell(scripts.test);
         setTimeout(() => suite.child.kill('SIGKILL'), SUITE_MS).unref();
-        const { code } = await suite.ended;
-        return { code, output: suite.output() };
+        return suite.ended;
       };
-      let { code, output } = await run();
+      let { code, stdout, stderr } = await run();
       // Once in hundreds of times, Wine does not start a program that is there.
-      if (output.includes('spawn UNKNOWN')) ({ code, output } = await run());
-      const story = `exit code ${code ?? `none in ${SUITE_MS} ms`}:\n${output.slice(-8000)}`;
+      if (stdout.includes('spawn UNKNOWN')) ({ code, stdout, stderr } = await run());
+      const story = `code ${code ?? `none in ${SUITE_MS} ms`}: ${stderr}\n${stdout.slice(-8000)}`;
       assert.equal(code, 0, story);
-      assert.match(output, /^. pass [1-9]\d*\r?$[^]*^. fail 0\r?$[^]*^. cancelled 0\r?$/m, story);
-      const skipped = output.match(/^ *\ufe63 .*/gm) ?? [];
+      assert.match(stdout, /^. pass [1-9]\d*\r?$[^]*^. fail 0\r?$[^]*^. cancelled 0\r?$/m, story);
+      const skipped = stdout.match(/^ *\ufe63 .*/gm) ?? [];
       assert.ok(skipped.some((line) => /# .*browser/i.test(line)), story);
       assert.deepEqual(skipped.filter((line) => !/# .*(browser|Windows)/i.test(line)), []);
     });

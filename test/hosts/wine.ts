@@ -9,17 +9,17 @@ export const ROOT = join(__dirname, '..', '..');
 /** The node.exe files to test with, newest first, separated as in PATH. */
 export const NODE_EXES = (process.env['NODE_EXES'] ?? '').split(delimiter).filter(Boolean);
 if (NODE_EXES.length === 0) throw new Error('NODE_EXES is empty: list node.exe files there.');
-export type Running = ReturnType<Wine['start']>;
 
 /** A Windows made by Wine in a temporary folder, which goes when this process exits. */
 export class Wine {
   readonly folder = mkdtempSync(join(tmpdir(), 'dante-wine-'));
+  /** The path on this system of a file on drive C. */
+  readonly drive = (...parts: string[]): string => join(this.folder, 'drive_c', ...parts);
   // Without what changes how programs behave: CI, NODE_OPTIONS, NODE_TEST_CONTEXT and more.
   readonly #env: NodeJS.ProcessEnv = {
     PATH: process.env['PATH'], HOME: process.env['HOME'], LC_ALL: 'C.UTF-8',
     WINEPREFIX: this.folder, WINEDEBUG: '-all',
   };
-  #runs = 0;
 
   /** After `limitMs` milliseconds the test file ends with exit code 1, whatever hangs. */
   constructor(limitMs: number) {
@@ -37,15 +37,10 @@ export class Wine {
     this.#call('winecfg', '-v', 'win10'); // Node.js refuses to start on Wine's default Windows.
   }
 
-  /** The path on this system of a file on drive C. */
-  drive(...parts: string[]): string {
-    return join(this.folder, 'drive_c', ...parts);
-  }
-
   /** Starts a program, input from nul, output to files: node.exe cannot open Wine's pipes. */
   start(args: string[], cwd: string, env: NodeJS.ProcessEnv) {
-    const id = (this.#runs += 1);
-    const [stdout, stderr] = [join(this.folder, `${id}.out`), join(this.folder, `${id}.err`)];
+    const run = mkdtempSync(join(this.folder, 'run-'));
+    const [stdout, stderr] = [join(run, 'stdout'), join(run, 'stderr')];
     const stdio = [openSync('/dev/null', 'r'), openSync(stdout, 'w'), openSync(stderr, 'w')];
     const child = spawn('wine', args, { cwd, stdio, env: { ...this.#env, ...env } });
     stdio.forEach((file) => closeSync(file));
