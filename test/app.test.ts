@@ -74,10 +74,8 @@ describe('app', () => {
       '/server-faye.js/ws/x', '/index.html%00', '/%69ndex.html', '/C:/Windows/win.ini',
       'ftp://dante.example/', '/xhttp://dante.example/',
     ]) {
-      const { status, headers, body } = await get(target);
+      const { status, body } = await get(target);
       assert.equal(status, 404, target);
-      assert.equal(headers['content-type'], 'text/plain; charset=utf-8');
-      assert.equal(headers['x-content-type-options'], 'nosniff');
       assert.match(body, /^Not found\. [^\n]+\.\n$/);
     }
   });

@@ -42,10 +42,8 @@ export function parseResponse(bytes: Buffer, method = 'GET') {
  * Sends bytes on a new connection, and resolves with the response once the server has closed it or,
  * with `keep`, once the response is complete. Throws after `timeoutMs`, in milliseconds.
  */
-export async function exchange(
-  place: Place, bytes: string, { keep = false, timeoutMs = 30_000 } = {},
-) {
-  const socket = connectTo(place);
+export async function exchange(to: Place, bytes: string, { keep = false, timeoutMs = 30e3 } = {}) {
+  const socket = connectTo(to);
   const late = new Error(`No response within ${timeoutMs} ms.`);
   const timer = setTimeout(() => socket.destroy(late), timeoutMs);
   let received = Buffer.alloc(0);
