@@ -61,10 +61,10 @@ test('an unmasked frame closes with 1003', async () => {
 
 test('a client that sends over 64 KiB without a complete message is disconnected', async () => {
   const { socket, closes } = await open();
-  socket.sendFrame(0x01); // The first of many fragments without content.
+  socket.sendFrame(0x01, 'four'); // The first of many fragments.
   socket.sendFrame(0x00, '', 10_921);
   await turn();
-  assert.equal(socket.destroyed, false); // 65,532 bytes.
+  assert.equal(socket.destroyed, false); // 65,536 bytes.
   socket.sendFrame(0x00);
   await until(() => closes.length > 0, 'the close');
   assert.deepEqual([socket.destroyed, closes], [true, [1006]]);

@@ -38,6 +38,7 @@ const ROWS: Row[] = [
   { bytes: plain('dante.example:80', '', 'CONNECT'), status: 405, body: /^CONNECT is/, ends: true },
   { bytes: handshake('/', H2C), status: 200, body: HTML, ends: true },
   { bytes: handshake('/style.css', H2C, { method: 'HEAD' }), status: 200, ends: true },
+  { bytes: handshake('/', { ...H2C, 'If-None-Match': '*' }), status: 304, ends: true },
   { bytes: handshake('/', H2C, { method: 'PUT' }), status: 405, body: /^PUT is/, ends: true },
   { bytes: handshake('/no'), status: 404, body: /^Not found/, ends: true },
   { bytes: handshake('/ws?from=5001'), status: 400, body: /^from is.* to 5000\.$/m, ends: true },
