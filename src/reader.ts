@@ -26,9 +26,9 @@ export class Reader extends WebSocket {
     return true;
   }
 
-  /** Call it every second. After 5 s of silence it sends an empty message: pages see no pings. */
+  /** Call every second. Ends 5 s of silence with an empty message. Returns false once closed. */
   tick(): boolean {
-    if (++this.#silentSeconds >= 5) this.send('');
-    return this.readyState < 3; // Not closed.
+    if (++this.#silentSeconds >= 5) this.send(''); // Pages cannot see pings.
+    return this.readyState < 3;
   }
 }
