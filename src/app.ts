@@ -47,7 +47,7 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
     // Node has removed its own listener. Without one, a reset ends the process.
     socket.on('error', socket.destroy);
     // Wait for earlier responses. Nothing follows one with `Connection: close`.
-    await written.get(socket);
+    await written.get(request.socket);
     if (!socket.writable) return;
     const { path, from } = parseTarget(request);
     const response = isHandshake(request) ? refuse(request, path, from) : respond(request);
@@ -116,7 +116,7 @@ function parseTarget({ url = '' }: IncomingMessage): { path: string; from: strin
 
 /** Any other upgrade gets the response to a plain request (RFC 9110 section 7.8). */
 const isHandshake = (request: IncomingMessage): boolean =>
-  request.httpVersion !== '1.0' && !hasBody(request) && WebSocket.isWebSocket(request);
+  request.httpVersion === '1.1' && !hasBody(request) && WebSocket.isWebSocket(request);
 
 /** Normalizes an origin: no default port, no capitals. */
 const toOrigin = (url: string): string => (URL.canParse(url) ? new URL(url).origin : url);

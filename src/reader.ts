@@ -26,7 +26,7 @@ export class Reader extends WebSocket {
     return true;
   }
 
-  /** Call every second. Ends 5 s of silence with an empty message. Returns false once closed. */
+  /** Call every second. After 4 to 5 s of silence it sends an empty message. False once closed. */
   tick(): boolean {
     if (++this.#silentSeconds >= 5) this.send(''); // Pages cannot see pings.
     return this.readyState < 3;

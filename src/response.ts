@@ -2,7 +2,7 @@ import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Socket } from 'node:net';
 
 type Headers = Record<string, string | number>;
-/** A response as a value, which the two functions below send. */
+/** A response as a value, for `send` and `sendRaw`. */
 export type Response = { status: number; headers: Headers; body: string | Buffer };
 const LINGER_MS = 2000; // How long a client may take to send its body, or to close its side.
 
@@ -30,13 +30,13 @@ export function send(to: ServerResponse, { status, headers, body }: Response): v
 }
 
 /** Sends a response on the socket of an upgrade, after `node:http` has released it. */
-export function sendRaw(socket: Socket, method: string | undefined, response: Response): void {
-  const { status, body, headers: own } = response;
-  const headers = Object.entries({ Date: new Date().toUTCString(), Connection: 'close', ...own });
-  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+export function sendRaw(socket: Socket, method = 'GET', { status, headers, body }: Response): void {
+  const all = Object.entries({ Date: new Date().toUTCString(), Connection: 'close', ...headers });
+  const lines = all.map(([name, value]) => `${name}: ${value}\r\n`).join('');
   socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}\r\n`);
   // Keep reading: closing with unread data resets the connection, and may discard the response.
-  socket.resume().end(method === 'HEAD' ? '' : body);
-  const limit = setTimeout(() => socket.destroy(), LINGER_MS);
-  socket.on('close', () => clearTimeout(limit));
+  socket.resume().end(method === 'HEAD' ? '' : body, () => {
+    const limit = setTimeout(() => socket.destroy(), LINGER_MS);
+    socket.on('close', () => clearTimeout(limit));
+  });
 }

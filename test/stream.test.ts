@@ -2,15 +2,14 @@ import './support/bounds.js';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { setImmediate as tick } from 'node:timers/promises';
+import { setImmediate as tick, setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { startApp } from './support/app.js';
-import { connectTo, H2C, handshake, parseResponse } from './support/raw.js';
+import { collect, connectTo, H2C, handshake, parseResponse } from './support/raw.js';
 import { createRandom, SEED } from './support/random.js';
 import { openReader } from './support/reader.js';
 import { until } from './support/until.js';
 
-const CONNECTIONS = 500;
 const STANZAS = Array.from({ length: 5000 }, (_, i) => `stanza ${i + 1}`);
 /** The readers of this test hear the last three stanzas. */
 const FROM = STANZAS.length - 3;
@@ -52,9 +51,10 @@ const ROWS: Row[] = [
   { bytes: handshake(`/server-faye.js/ws?from=${FROM}`), status: 101, ends: true },
 ];
 
-test('random pipelines get their responses in order, and do not affect others', async () => {
+test(`random pipelines get their responses in order; SEED=${SEED}`, async (t) => {
   const { server, port, close } = await startApp(STANZAS, 5);
   const bystander = openReader(`ws://127.0.0.1:${port}/ws`);
+  t.after(() => (bystander.socket.close(), close()));
   await bystander.opened;
 
   /** Opens a connection, sends a random pipeline, and compares what comes back. */
@@ -105,6 +105,7 @@ test('random pipelines get their responses in order, and do not affect others', 
         if (!response) return i;
         assert.equal(response.status, status, sent);
         assert.match(response.body, body ?? /^/, sent);
+        if (status === 405) assert.equal(response.headers['allow'], 'GET, HEAD');
         if (status !== 101 && ends) assert.match(response.headers['connection'] ?? '', /close$/);
         rest = response.rest;
         if (status === 101) {
@@ -119,22 +120,28 @@ test('random pipelines get their responses in order, and do not affect others', 
     }
   }
 
-  let left = CONNECTIONS;
+  let left = 500;
   const worker = async (): Promise<void> => {
     while (left-- > 0) await play(SEED + left);
   };
-  try {
-    await Promise.all(Array.from({ length: 25 }, worker));
-    const heard = bystander.messages.length;
-    await until(() => bystander.messages.length > heard, 'the bystander to hear on');
-    assert.deepEqual(bystander.messages, STANZAS.slice(0, bystander.messages.length));
-    const getConnections = promisify(server.getConnections.bind(server));
-    await until(async () => (await getConnections()) === 1, 'the other sockets to close');
-    // A timer that is left keeps this file from ending: see support/bounds.ts.
-  } catch (error) {
-    throw new Error(`SEED=${SEED} repeats this failure.`, { cause: error });
-  } finally {
-    bystander.socket.close();
-    close();
-  }
+  await Promise.all(Array.from({ length: 25 }, worker));
+  const heard = bystander.messages.length;
+  await until(() => bystander.messages.length > heard, 'the bystander to hear on');
+  assert.deepEqual(bystander.messages, STANZAS.slice(0, bystander.messages.length));
+  const getConnections = promisify(server.getConnections.bind(server));
+  await until(async () => (await getConnections()) === 1, 'the other sockets to close');
+  // A timer that is left keeps this file from ending: see support/bounds.ts.
+});
+
+test('an upgrade without its body waits for the responses before it', async () => {
+  const { port, close } = await startApp(STANZAS, 5);
+  const socket = connectTo(port);
+  // One chunk, whose responses are more than the buffers hold while nothing is read.
+  socket.write(plain('/reading.js').repeat(1200) + handshake('/ws', { 'Content-Length': '3' }));
+  await sleep(200);
+  const { received } = collect(socket);
+  await once(socket, 'close');
+  const statuses = received().match(/(?<=^HTTP\/1\.1 )\d+/gm);
+  assert.deepEqual(statuses, [...Array<string>(1200).fill('200'), '426']);
+  close();
 });
