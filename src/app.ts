@@ -70,7 +70,7 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
     if (path === '/ws') return UPGRADE_REQUIRED;
     const asset = assets.get(path === '/' ? 'index.html' : path.slice(1));
     if (!asset) return NOT_FOUND;
-    const tags = headers['if-none-match']?.trim() ?? ''; // RFC 9110 section 13.1.2.
+    const tags = headers['if-none-match'] ?? ''; // RFC 9110 section 13.1.2.
     const isKnown = tags === '*' || tags.includes(asset.headers.ETag);
     return isKnown ? { ...asset, status: 304, body: '' } : { ...asset, status: 200 };
   }

@@ -27,7 +27,7 @@ const ROWS: Row[] = [
   { bytes: plain('/a/server-faye.js/style.css'), status: 200, body: /--paper/ },
   { bytes: plain('/client.js', 'If-None-Match: *\r\n'), status: 304 },
   { bytes: plain('/reading.js', '', 'HEAD'), status: 200 },
-  { bytes: plain('/missing'), status: 404, body: /^Not found/ },
+  { bytes: plain('/missing', 'Content-Length: 0\r\n'), status: 404, body: /^Not found/ },
   { bytes: plain('/', '', 'DELETE'), status: 405, body: /^DELETE is not/ },
   { bytes: plain('/favicon.svg', 'Expect: nothing\r\n'), status: 417 },
   { bytes: plain('/ws'), status: 426, body: /^This is a Web/, ends: true },
