@@ -8,7 +8,6 @@ const PIPE = '\\\\.\\pipe\\7a2c9d41-5c5e';
 test('missing, empty and blank variables have their defaults', () => {
   const { intervalMs, ...rest } = readSettings({});
   assert.deepEqual(rest, { listen: { port: 8888 }, allowedOrigins: new Set() });
-  // Whatever the default is, the variable must accept it.
   assert.equal(readSettings({ INTERVAL_MS: String(intervalMs) }).intervalMs, intervalMs);
   for (const blank of ['', ' ']) {
     const env = { PORT: blank, HOST: blank, INTERVAL_MS: blank, ALLOWED_ORIGINS: blank };
