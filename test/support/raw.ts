@@ -3,7 +3,7 @@ import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 
 /** Where a server listens: a port of this machine, the path of a pipe or socket, or a URL. */
-export type Place = number | string | URL;
+type Place = number | string | URL;
 
 export function connectTo(place: Place): Socket {
   if (typeof place === 'number') return connect({ port: place, host: '127.0.0.1' });
