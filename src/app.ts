@@ -47,7 +47,7 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
     // Node has removed its own listener. Without one, a reset ends the process.
     socket.on('error', socket.destroy);
     // Wait for earlier responses. Nothing follows one with `Connection: close`.
-    await written.get(request.socket);
+    await written.get(request.socket); // Node 26 wraps `socket` while a body is missing.
     if (!socket.writable) return;
     const { path, from } = parseTarget(request);
     const response = isHandshake(request) ? refuse(request, path, from) : respond(request);

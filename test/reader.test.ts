@@ -10,7 +10,7 @@ import { until } from './support/until.js';
 
 /** A socket in memory, which can stop taking what is written to it. */
 class FakeSocket extends Duplex {
-  bytesRead = 6; // A pong, which is the head of the handshake.
+  bytesRead = 6; // A pong, which comes with the handshake.
   written = '';
   stalled: (() => void) | undefined;
   isStalling = false;
@@ -83,8 +83,7 @@ test('a client that completes its messages may send any amount', async () => {
 test('nothing is sent while the buffer is full', async () => {
   const { reader, socket } = await open();
   socket.isStalling = true;
-  const long = 'x'.repeat(100_000);
-  assert.equal(reader.send(long), true);
+  assert.equal(reader.send('x'.repeat(100_000)), true);
   assert.deepEqual([reader.send('two'), reader.send('')], [false, false]);
   await until(() => socket.stalled, 'the write');
   socket.isStalling = false;

@@ -25,7 +25,8 @@ export function openReader(port: number, intervalMs: number, late: number[], las
         if (opcode === 0x88) socket.resetAndDestroy();
         // An empty message is a sign of life, not a stanza.
         if (opcode !== 0x81 || length === 0) continue;
-        const lateMs = now - (firstAt ??= now) - heard * intervalMs;
+        firstAt ??= now;
+        const lateMs = now - firstAt - heard * intervalMs;
         heard += 1;
         (heard < stanzas.length ? late : lastLate).push(lateMs);
         resolve();
