@@ -1,3 +1,4 @@
+// @ts-check
 import { Reading } from './reading.js';
 
 /**

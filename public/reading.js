@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * The client without the page: when to connect, from where, and when to stop. It does not use the
  * DOM, so tests can run it on fake sockets and a fake clock.

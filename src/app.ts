@@ -1,62 +1,58 @@
-import { createServer, ServerResponse, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import WebSocket from 'faye-websocket';
+import type { Duplex } from 'node:stream';
+import { inspect } from 'node:util';
 import { loadAssets } from './assets.js';
-import { Reader } from './reader.js';
-import { createRecital } from './recital.js';
-import { hasBody, send, sendRaw, sentence, type Response } from './response.js';
+import { Reader, type Stream } from './reader.js';
+import { hasBody, send, sendRaw, textResponse, type Response } from './response.js';
 import type { Settings } from './settings.js';
 
-const MOUNT = /^.*\/server-faye\.js(?=\/|$)/i; // Up to the script; IIS ignores case.
-const KEY = /^[A-Za-z0-9+/]{22}==$/; // Base64 of 16 bytes (RFC 6455 section 4.1).
-const TOKEN = "[\\w!#$%&'*+.^`|~-]+"; // RFC 6455 section 9.1.
-const EXTENSION = new RegExp(`^ *${TOKEN}( *; *${TOKEN}( *= *(${TOKEN}|"${TOKEN}"))?)* *$`);
-const NOT_FOUND = sentence(404, 'Not found. The page is at /, or at server-faye.js under IIS.');
-const UNAVAILABLE = sentence(503, 'The server is shutting down.', { Connection: 'close' });
-// RFC 9110 section 15.5.22 requires Upgrade, RFC 6455 section 4.4 the version. `close` comes last
-// because iisnode looks only at the end of this header (chttpprotocol.cpp).
-const UPGRADE_REQUIRED = sentence(426, 'This is a WebSocket stream: use a client of version 13.', {
-  Upgrade: 'websocket', Connection: 'Upgrade, close', 'Sec-WebSocket-Version': '13',
-});
+/** The script that IIS runs. All URLs but `/` contain it, because IIS passes only those on. */
+export const SCRIPT = 'server-faye.js';
+const MOUNT = new RegExp(`^.*/${SCRIPT.replace('.', '\\.')}(?=/|$)`, 'i'); // IIS ignores case.
+const KEY = /^[A-Za-z0-9+/]{22}==$/; // Base64 of 16 bytes: others get 426 (RFC 6455 section 4.1).
+const HOUR_MS = 3_600_000;
+const NOT_FOUND = textResponse(404, `Not found. The page is at /, or at ${SCRIPT} under IIS.`);
+const UNAVAILABLE = textResponse(503, 'The server is shutting down.', { Connection: 'close' });
 
 /** Makes a server that does not listen yet. Throws what `node:fs` throws if public/ is missing. */
-export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigins }: Settings) {
+export function createApp(stream: Stream, { allowedOrigins }: Pick<Settings, 'allowedOrigins'>) {
   const assets = loadAssets(join(__dirname, '..', 'public'));
-  const recital = createRecital(stanzas, intervalMs);
   const readers = new Set<Reader>();
-  const written = new WeakMap<Socket, Promise<unknown>>(); // The latest response per connection.
+  const lastResponse = new WeakMap<Socket, Promise<unknown>>(); // The latest of each connection.
   let closing = false;
-  // A subclass also sees the responses that Node writes itself, such as 417.
-  class AppResponse extends ServerResponse {
-    constructor(...args: ConstructorParameters<typeof ServerResponse>) {
-      super(...args);
-      written.set(args[0].socket, new Promise((resolve) => this.on('close', resolve)));
-    }
-  }
-  const server: Server = createServer({ ServerResponse: AppResponse });
-  server.on('request', (request, response) => send(response, respond(request)));
-  // One timer for all readers. It also forgets the closed ones.
-  setInterval(() => {
-    for (const reader of readers) if (!reader.tick()) readers.delete(reader);
-  }, 1000).unref();
+  const server = createServer(answer).on('checkExpectation', answer);
   server.on('upgrade', takeOver).on('connect', takeOver);
+  server.keepAliveTimeout = 120_000; // Longer than load balancers and iisnode reuse connections.
+  const timer = setInterval(() => readers.forEach((reader) => reader.tick()), 1000).unref();
+
+  function answer(request: IncomingMessage, response: ServerResponse): void {
+    lastResponse.set(request.socket, new Promise((resolve) => response.on('close', resolve)));
+    send(response, respond(request));
+  }
 
   /** Answers on a socket that `node:http` has let go: of an upgrade, or of CONNECT. */
-  async function takeOver(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
-    // Node has removed its own listener. Without one, a reset ends the process.
-    socket.on('error', socket.destroy);
+  async function takeOver(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on('error', ignore); // Node has removed its own listener.
     // Wait for earlier responses. Nothing follows one with `Connection: close`.
-    await written.get(request.socket); // Node 26 wraps `socket` while a body is missing.
-    if (!socket.writable) return;
+    await lastResponse.get(request.socket); // Node 26 wraps `socket` while a body is missing.
     const { path, from } = parseTarget(request);
     const response = isHandshake(request) ? refuse(request, path, from) : respond(request);
     if (response) return sendRaw(socket, request.method, response);
     const reader = new Reader(request, socket, head);
-    reader.once('open', () => {
-      readers.add(reader);
-      recital.begin(reader, Number(from));
-    });
+    reader.once('open', () => begin(reader, Number(from), request));
+  }
+
+  async function begin(reader: Reader, from: number, request: IncomingMessage): Promise<void> {
+    readers.add(reader);
+    reader.on('close', () => readers.delete(reader));
+    try {
+      await stream.begin(reader, from, request);
+    } catch (error) {
+      console.error(`The stream failed for a reader: ${inspect(error).replace(/\s+/g, ' ')}`);
+      reader.close(4000, 'the stream failed');
+    }
   }
 
   /** The response to a plain request. */
@@ -64,41 +60,54 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
     const { method, headers } = request;
     if (closing) return UNAVAILABLE;
     if (method !== 'GET' && method !== 'HEAD') {
-      return sentence(405, `${method} is not allowed. Use GET or HEAD.`, { Allow: 'GET, HEAD' });
+      return textResponse(405, `${method} is not allowed.`, { Allow: 'GET, HEAD' });
     }
     const { path } = parseTarget(request);
-    if (path === '/ws') return UPGRADE_REQUIRED;
+    if (path === '/ws') return explain426(request);
     const asset = assets.get(path === '/' ? 'index.html' : path.slice(1));
     if (!asset) return NOT_FOUND;
-    const tags = headers['if-none-match'] ?? ''; // RFC 9110 section 13.1.2.
+    // A list of tags, some with W/ in front, or * for any (RFC 9110 section 13.1.2).
+    const tags = headers['if-none-match'] ?? '';
     const isKnown = tags === '*' || tags.includes(asset.headers.ETag);
     return isKnown ? { ...asset, status: 304, body: '' } : { ...asset, status: 200 };
   }
 
   /** The response to a handshake that is refused, or undefined if it is accepted. */
-  function refuse({ headers }: IncomingMessage, path: string, from: string): Response | undefined {
-    const { host, origin, 'sec-websocket-key': key = '' } = headers;
+  function refuse(request: IncomingMessage, path: string, from: string): Response | undefined {
+    const { host, origin, 'sec-websocket-key': key = '', ...headers } = request.headers;
+    const { maxFrom } = stream;
     if (closing) return UNAVAILABLE;
     if (path !== '/ws') return NOT_FOUND;
-    if (headers['sec-websocket-version'] !== '13' || !KEY.test(key)) return UPGRADE_REQUIRED;
-    if (!host) return sentence(400, 'The Host header is missing.');
-    const extensions = headers['sec-websocket-extensions']?.replaceAll('\t', ' ');
-    if (extensions && !extensions.split(',').every((one) => EXTENSION.test(one))) {
-      return sentence(400, `Sec-WebSocket-Extensions is malformed: ${extensions}`);
+    if (headers['sec-websocket-version'] !== '13' || !KEY.test(key)) return explain426(request);
+    if (!host) return textResponse(400, 'The Host header is missing.');
+    if (!/^\d+$/.test(from) || !Number.isSafeInteger(Number(from)) || Number(from) > maxFrom) {
+      const number = `a whole number${maxFrom === Infinity ? '' : ` from 0 to ${maxFrom}`}`;
+      return textResponse(400, `from is ${JSON.stringify(from)}, but must be ${number}.`);
     }
-    if (!/^\d+$/.test(from) || Number(from) > recital.maxFrom) {
-      const range = `a whole number from 0 to ${recital.maxFrom}`;
-      return sentence(400, `from is ${JSON.stringify(from)}, but must be ${range}.`);
-    }
-    if (!origin) return undefined;
-    const own = ['http', 'https'].map((scheme) => toOrigin(`${scheme}://${host}`));
-    if ([...own, ...allowedOrigins].includes(toOrigin(origin))) return undefined;
-    return sentence(403, `Pages of ${origin} may not open this stream. See ALLOWED_ORIGINS.`);
+    // A proxy that changes Host often sets X-Forwarded-Host; pages cannot.
+    const hosts = `${host},${headers['x-forwarded-host']}`.split(',').map(trimHost);
+    if (!origin || allowedOrigins.has(origin) || hosts.includes(trimHost(origin))) return undefined;
+    report(origin, host);
+    return textResponse(403, `Pages of ${origin} may not open this stream. See ALLOWED_ORIGINS.`);
+  }
+
+  let refusals = 0;
+  let reportAtMs = 0;
+  /** Prints why pages get 403, once an hour at most, so that they cannot fill the log. */
+  function report(origin: string, host: string): void {
+    refusals += 1;
+    if (performance.now() < reportAtMs) return;
+    const [page, own] = [origin, host].map((text) => inspect(text).slice(0, 100));
+    console.error(`${refusals} pages refused, the last one of ${page}; this server is ${own}. ` +
+      'If it is your page, let the proxy pass on Host, or set ALLOWED_ORIGINS.');
+    refusals = 0;
+    reportAtMs = performance.now() + HOUR_MS;
   }
 
   /** Stops listening and closes every reader with 4001; later requests get 503. */
   function close(): void {
     closing = true;
+    clearInterval(timer);
     server.close();
     server.closeIdleConnections(); // Node 18 leaves them open, and browsers would reuse them.
     for (const reader of readers) reader.close(4001, 'server is shutting down');
@@ -106,7 +115,18 @@ export function createApp(stanzas: readonly string[], { intervalMs, allowedOrigi
   return { server, close };
 }
 
-/** The path below the mount, at least `/`, and how many stanzas the client has received. */
+/** Why a request for the stream is no handshake. */
+function explain426({ httpVersion, headers }: IncomingMessage): Response {
+  const isUpgrade = headers.upgrade && /upgrade/i.test(headers.connection ?? '');
+  let text = 'This is a WebSocket stream: use a client of version 13.';
+  if (headers['sec-websocket-key'] && !isUpgrade) text = 'A proxy drops Upgrade or Connection.';
+  if (httpVersion === '1.0') text = 'A proxy uses HTTP/1.0, but a WebSocket needs HTTP/1.1.';
+  // iisnode keeps the connection unless this header ends in `close` (chttpprotocol.cpp).
+  const upgrade = { Upgrade: 'websocket', Connection: 'Upgrade, close' }; // RFC 9110 15.5.22
+  return textResponse(426, text, { ...upgrade, 'Sec-WebSocket-Version': '13' }); // RFC 6455 4.4
+}
+
+/** The path below the mount, at least `/`, and how many messages the client has received. */
 function parseTarget({ url = '' }: IncomingMessage): { path: string; from: string } {
   // A proxy may send a whole URL (RFC 9112 section 3.2.2).
   const [, path = '', query] = /^(?:https?:\/\/[^/?]*)?([^?]*)\??(.*)/i.exec(url) ?? [];
@@ -116,7 +136,11 @@ function parseTarget({ url = '' }: IncomingMessage): { path: string; from: strin
 
 /** Any other upgrade gets the response to a plain request (RFC 9110 section 7.8). */
 const isHandshake = (request: IncomingMessage): boolean =>
-  request.httpVersion === '1.1' && !hasBody(request) && WebSocket.isWebSocket(request);
+  request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket' &&
+  request.httpVersion === '1.1' && !hasBody(request);
 
-/** Normalizes an origin: no default port, no capitals. */
-const toOrigin = (url: string): string => (URL.canParse(url) ? new URL(url).origin : url);
+/** Makes hosts and origins comparable: browsers leave out default ports, a proxy may add them. */
+const trimHost = (text: string) => text.trim().replace(/^https?:\/\/|:(80|443)$/g, '');
+
+/** Without a listener, a reset would end the process. A socket with an error closes by itself. */
+function ignore(): void {}

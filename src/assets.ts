@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { extname, join, posix } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -15,15 +15,16 @@ const POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-a
 
 /**
  * Reads a folder into a map from file name, encoded as in a URL, to headers and body. So no path of
- * a client reaches the disk. Throws what `node:fs` throws if the folder or a file is unreadable.
+ * a client reaches the disk. Follows links; leaves out subfolders, dot files and backups such as
+ * `style.css~`. Throws what `node:fs` throws if the folder, a file or a link is unreadable.
  */
 export function loadAssets(folder: string) {
-  const entries = readdirSync(folder, { withFileTypes: true });
-  return new Map(entries.filter((entry) => entry.isFile()).map(({ name }) => {
-    const path = join(folder, name);
+  const paths = readdirSync(folder).filter((name) => !/^\.|~$/.test(name))
+    .map((name) => join(folder, name)).filter((path) => statSync(path).isFile());
+  return new Map(paths.map((path) => {
     const body = readFileSync(path);
     const headers = {
-      'Content-Type': CONTENT_TYPES[extname(name).toLowerCase()] ?? 'application/octet-stream',
+      'Content-Type': CONTENT_TYPES[extname(path).toLowerCase()] ?? 'application/octet-stream',
       'Content-Length': body.length,
       ETag: `"${createHash('sha256').update(body).digest('base64url')}"`,
       'Cache-Control': 'no-cache',

@@ -1,6 +1,6 @@
 /** Types for what most projects need of faye-websocket 0.11; the library ships none. */
 declare module 'faye-websocket' {
-  import type { EventEmitter } from 'node:events';
+  import { EventEmitter } from 'node:events';
   import type { IncomingMessage } from 'node:http';
   import type { Duplex } from 'node:stream';
 
@@ -13,36 +13,38 @@ declare module 'faye-websocket' {
       headers?: Record<string, string>;
     }
 
-    interface Socket extends EventEmitter {
-      on(event: 'open' | 'drain', listener: () => void): this;
-      on(event: 'message', listener: (event: { data: string | Buffer }) => void): this;
-      on(event: 'close', listener: (event: { code: number; reason: string }) => void): this;
-      on(event: 'error', listener: (event: { message: string }) => void): this;
-      /** 0 is connecting, 1 open, 2 closing, 3 closed. */
-      readonly readyState: number;
-      /** Returns false if the buffer is full until `drain`, or if the socket is closing. */
-      send(data: string | Buffer): boolean;
-      /** Throws unless `code` is 1000 or 3000 to 4999. Waits up to 30 s for the peer's close. */
-      close(code?: number, reason?: string): void;
-      ping(message?: string, callback?: () => void): boolean;
-      /** Stops and restarts taking messages from the peer. */
-      pause(): void;
-      resume(): void;
+    interface Events {
+      open: [];
+      drain: [];
+      message: [event: { data: string | Buffer }];
+      close: [event: { code: number; reason: string }];
+      error: [event: { message: string }];
     }
   }
 
-  const WebSocket: {
-    new (
-      request: Pick<IncomingMessage, 'method' | 'url' | 'headers'>,
+  class WebSocket extends EventEmitter<WebSocket.Events> {
+    constructor(
+      request: Pick<IncomingMessage, 'method' | 'headers'> & { url?: string | undefined },
       socket: Duplex,
       head: Buffer,
       protocols?: string[],
       options?: WebSocket.Options,
-    ): WebSocket.Socket;
-    isWebSocket(request: IncomingMessage): boolean;
-    Client: {
-      new (url: string, protocols?: string[], options?: WebSocket.Options): WebSocket.Socket;
-    };
-  };
+    );
+    static isWebSocket(request: IncomingMessage): boolean;
+    static Client: new (
+      url: string, protocols?: string[], options?: WebSocket.Options,
+    ) => WebSocket;
+
+    /** 0 is connecting, 1 open, 2 closing, 3 closed. */
+    readonly readyState: number;
+    /** Returns false if the buffer is full until `drain`, or if the socket is closing. */
+    send(data: string | Buffer): boolean;
+    /** Throws unless `code` is 1000 or 3000 to 4999. Waits up to 30 s for the peer's close. */
+    close(code?: number, reason?: string): void;
+    ping(message?: string, callback?: () => void): boolean;
+    /** Stops and restarts taking messages from the peer. */
+    pause(): void;
+    resume(): void;
+  }
   export = WebSocket;
 }

@@ -1,9 +1,11 @@
 import type { Server } from 'node:http';
+import { SettingError, type Settings } from './settings.js';
 
-/** Adapts a server to iisnode. Without IIS, delete this file and its call in server.ts. */
-export function hostInIisnode(server: Server): void {
-  // iisnode keeps idle pipes for 30 s, and answers 500 if Node closed one (cconnectionpool.cpp).
-  server.keepAliveTimeout = 120_000;
+/** Adapts a server to iisnode. Throws SettingError if PORT is not a pipe: IIS would wait 25 s. */
+export function hostInIisnode(server: Server, listen: Settings['listen']): void {
+  // A PORT of the machine wins over the one that iisnode sets (tjanczuk/iisnode#528).
+  const remedy = 'the pipe of iisnode: delete the variable PORT of this machine, then restart IIS';
+  if ('port' in listen) throw new SettingError('PORT', `${listen.port}`, remedy);
   // It turns `Connection: keep-alive, Upgrade`, which older Firefoxes send, into `keep-alive`
   // (cprotocolbridge.cpp). A `data` listener that runs before the parser can change the Buffer.
   server.on('connection', (socket) => socket.prependListener('data', repairHandshake));

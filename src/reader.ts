@@ -1,34 +1,52 @@
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import WebSocket from 'faye-websocket';
 
 const MAX_MESSAGE_BYTES = 1024; // A longer message from a client closes with 1009.
-const MAX_PENDING_BYTES = 64 * 1024; // websocket-driver does not limit fragments and pings.
+const MAX_PENDING_BYTES = 256 * 1024; // The library limits messages, but not empty fragments.
+const MAX_SILENT_SECONDS = 5;
+const MAX_FULL_SECONDS = 600; // A client that reads 10 KB/s takes up to 114 s to drain on Linux.
+const SIGN_OF_LIFE = Buffer.alloc(0); // Pages cannot see pings.
+const HANDSHAKE = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
 
-/** One client of the stream: a WebSocket with size limits, which is never silent for long. */
+/** What the server streams. Replace it with your own. */
+export interface Stream {
+  /** How many messages there are, which is the largest `from`; Infinity if it has no end. */
+  readonly maxFrom: number;
+  /** Called once per open reader, which has received `from` messages before. */
+  begin(reader: Reader, from: number, request: IncomingMessage): void;
+}
+
+/** One client of a stream: a WebSocket with limits, which is never silent for long. */
 export class Reader extends WebSocket {
   #silentSeconds = 0;
   /** Accepts a handshake. `close()` before `open` ends the connection without a response. */
-  constructor({ method, url, headers }: IncomingMessage, private socket: Socket, head: Buffer) {
-    // The library keeps what it gets as long as the connection, so do not pass the whole request.
-    super({ method, url, headers }, socket, head, [], { maxLength: MAX_MESSAGE_BYTES });
-    let completeAt = socket.bytesRead - head.length;
-    this.on('message', () => void (completeAt = socket.bytesRead));
+  constructor({ headers }: IncomingMessage, private socket: Duplex, head: Buffer) {
+    const { 'sec-websocket-key': key } = headers;
+    // The library keeps the headers as long as the connection, so pass on only what it reads.
+    const handshake = { ...HANDSHAKE, 'sec-websocket-key': key };
+    super({ method: 'GET', headers: handshake }, socket, head, [], { maxLength: MAX_MESSAGE_BYTES });
+    let pendingBytes = head.length;
+    this.on('message', () => void (pendingBytes = 0));
     // After the library has read a chunk, which may complete messages.
-    socket.on('data', () => socket.bytesRead - completeAt > MAX_PENDING_BYTES && socket.destroy());
+    socket.on('data', ({ length }: Buffer) => {
+      pendingBytes += length;
+      if (pendingBytes > MAX_PENDING_BYTES) socket.destroy();
+    });
   }
 
-  /** Sends a text message. Returns false, and sends nothing, while the socket's buffer is full. */
-  override send(text: string): boolean {
-    if (this.socket.writableNeedDrain) return false;
+  /** Sends a message, or returns false: until `drain` if it is full, else until `close`. */
+  override send(message: string | Buffer): boolean {
+    if (this.readyState !== 1 || this.socket.writableNeedDrain) return false;
     this.#silentSeconds = 0;
-    super.send(text);
+    super.send(message);
     return true;
   }
 
-  /** Call every second. After 4 to 5 s of silence it sends an empty message. False once closed. */
-  tick(): boolean {
-    if (++this.#silentSeconds >= 5) this.send(''); // Pages cannot see pings.
-    return this.readyState < 3;
+  /** Call every second: ends a silence of 5 s, and a connection that does not drain for 10 min. */
+  tick(): void {
+    this.#silentSeconds += 1;
+    if (this.#silentSeconds >= MAX_SILENT_SECONDS) this.send(SIGN_OF_LIFE);
+    if (this.#silentSeconds >= MAX_FULL_SECONDS) this.socket.destroy();
   }
 }

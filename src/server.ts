@@ -2,28 +2,30 @@ process.setSourceMapsEnabled(true); // First, so that all stack traces name line
 
 import type { AddressInfo } from 'node:net';
 import { createApp } from './app.js';
-import { canto1 } from './canto1.js';
 import { hostInIisnode } from './iisnode.js';
+import { canto1 } from './poem/canto1.js';
+import { createRecital } from './poem/recital.js';
 import { readSettings, SettingError, type Settings } from './settings.js';
 
 const SHUTDOWN_MS = 3000; // How long readers may take to answer the close frame.
-const ONE_PRESS_MS = 500; // npm forwards Ctrl+C, too: signals within this time count as one.
 // Loading this file starts the server: under iisnode it is not the main module.
 try {
   start(readSettings(process.env));
 } catch (error) {
-  if (!(error instanceof SettingError)) throw error;
-  fail(error.message);
+  const { message, syscall } = error as NodeJS.ErrnoException;
+  if (error instanceof SettingError) fail(message);
+  else if (syscall) fail(`The server cannot read its files. ${message}.`);
+  else throw error;
 }
 
 function start(settings: Settings): void {
   const { listen } = settings;
-  const { server, close } = createApp(canto1, settings);
-  if (process.env['IISNODE_VERSION']) hostInIisnode(server);
+  const { server, close } = createApp(createRecital(canto1, settings.intervalMs), settings);
+  if (process.env['IISNODE_VERSION']) hostInIisnode(server, listen);
   server.on('error', (error) => {
     // Once it listens, only a single connection has failed.
     if (server.listening) console.error(`A connection was not accepted: ${error.message}.`);
-    else fail(explain(error, listen));
+    else fail(`Cannot ${error.message}. Set PORT and HOST to a free address of this machine.`);
   });
   server.listen(listen, () => {
     if ('path' in listen) return console.log(`Listening on ${listen.path}`);
@@ -32,10 +34,7 @@ function start(settings: Settings): void {
     console.log(`Listening on http://${host}:${port}/`);
   });
 
-  let signalledAt: number | undefined;
   const shutDown = (): void => {
-    signalledAt ??= performance.now();
-    if (performance.now() - signalledAt > ONE_PRESS_MS) process.exit(1);
     close();
     setTimeout(() => process.exit(0), SHUTDOWN_MS).unref();
   };
@@ -45,15 +44,4 @@ function start(settings: Settings): void {
 function fail(message: string): void {
   console.error(message);
   process.exitCode = 1;
-}
-
-/** Why it cannot listen, and the remedy. */
-function explain({ code, message }: NodeJS.ErrnoException, listen: Settings['listen']): string {
-  const [place, inUse] = 'path' in listen
-    ? [listen.path, 'it exists. Stop the program that uses it, or delete a socket file left over']
-    : [`port ${listen.port}`, 'it is in use. Stop the program that uses it, or set another PORT'];
-  const denied = 'permission denied, or no such folder. Set another PORT, such as 8888';
-  const host = 'host' in listen ? '; HOST must be an address or name of this machine' : '';
-  const remedies: Record<string, string> = { EADDRINUSE: inUse, EACCES: denied };
-  return `Cannot listen on ${place}: ${remedies[`${code}`] ?? message + host}.`;
 }

@@ -5,36 +5,41 @@ export interface Settings {
   allowedOrigins: ReadonlySet<string>; // Other origins whose pages may connect.
 }
 
-/** An invalid setting. The message names the variable, the value and what it must be. */
-export class SettingError extends Error {}
+/** An invalid setting. The message names the variable, the value and what is accepted. */
+export class SettingError extends Error {
+  constructor(name: string, value: string, accepted: string) {
+    super(`${name}: ${JSON.stringify(value)} is not ${accepted}.`);
+  }
+}
 
 /** Reads environment variables. A missing or blank one gets its default. Throws SettingError. */
 export function readSettings(env: NodeJS.ProcessEnv, platform = process.platform): Settings {
   // In cmd.exe, `set PORT=80 && npm start` sets "80 ".
   const read = (name: string): string => env[name]?.trim() ?? '';
   return {
-    listen: parseListen(read('PORT') || '8888', read('HOST'), platform),
-    intervalMs: parseInteger('INTERVAL_MS', read('INTERVAL_MS') || '2000', 1, 60_000),
+    listen: parseListen(read('PORT') || '8888', read('HOST'), platform === 'win32'),
+    intervalMs: parseInterval(read('INTERVAL_MS') || '2000'),
     allowedOrigins: new Set(read('ALLOWED_ORIGINS').split(',').filter(Boolean).map(parseOrigin)),
   };
 }
 
-function parseListen(port: string, host: string, platform: string): Settings['listen'] {
-  const isWindows = platform === 'win32';
+function parseListen(port: string, host: string, isWindows: boolean): Settings['listen'] {
   if ((isWindows ? /^\\\\[.?]\\pipe\\./i : /\//).test(port)) return { path: port };
+  if (isInteger(port, 0, 65_535)) return { port: Number(port), ...(host && { host }) };
   const path = isWindows ? 'a pipe such as \\\\.\\pipe\\dante' : 'a path such as /run/dante.sock';
-  return { port: parseInteger('PORT', port, 0, 65_535, `, or ${path}`), ...(host && { host }) };
+  throw new SettingError('PORT', port, `a whole number from 0 to 65535, or ${path}`);
 }
 
-function parseInteger(name: string, text: string, min: number, max: number, or = ''): number {
-  if (/^\d+$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
-  const range = `a whole number from ${min} to ${max}`;
-  throw new SettingError(`${name} is ${JSON.stringify(text)}, but must be ${range}${or}.`);
+function parseInterval(text: string): number {
+  if (isInteger(text, 1, 60_000)) return Number(text);
+  throw new SettingError('INTERVAL_MS', text, 'a whole number from 1 to 60000');
 }
 
 function parseOrigin(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) return url.origin;
-  const list = 'a list of origins such as https://a.example,https://b.example:8443';
-  throw new SettingError(`ALLOWED_ORIGINS contains ${JSON.stringify(text)}, but must be ${list}.`);
+  throw new SettingError('ALLOWED_ORIGINS', text, 'an origin such as https://a.example:8443');
 }
+
+const isInteger = (text: string, min: number, max: number): boolean =>
+  /^\d+$/.test(text) && Number(text) >= min && Number(text) <= max;

@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadAssets } from '../dist/assets.js';
 import { Reader } from '../dist/reader.js';
-import { startApp } from './support/app.js';
+import { createStream, startApp } from './support/app.js';
 import { ROOT } from './support/program.js';
 import { collect, connectTo, exchange, H2C, handshake, request } from './support/raw.js';
 import { openReader } from './support/reader.js';
@@ -20,7 +20,7 @@ const PAGE = readFileSync(join(PUBLIC, 'index.html'), 'utf8');
 
 describe('app', () => {
   let app: Awaited<ReturnType<typeof startApp>>;
-  before(async () => void (app = await startApp(['one', 'two', 'three'], 10)));
+  before(async () => void (app = await startApp(createStream(['one', 'two', 'three'], 10))));
   after(() => app.close());
   const get = (target: string, headers = {}, method = 'GET') =>
     exchange(app.port, request(target, headers, method));
@@ -171,7 +171,7 @@ describe('app', () => {
   });
 
   test('shutting down closes idle connections, and answers open ones with 503', async () => {
-    const closing = await startApp(['one'], 1000);
+    const closing = await startApp(createStream(['one'], 1000));
     closing.server.keepAliveTimeout = 600_000;
     const peers: Socket[] = [];
     closing.server.on('connection', (peer) => peers.push(peer));
@@ -193,7 +193,7 @@ describe('app', () => {
   test('open readers get empty messages in silence, closed ones are forgotten', async (t) => {
     const { mock: timers } = t.mock.method(globalThis, 'setInterval');
     const { mock: ticks } = t.mock.method(Reader.prototype, 'tick');
-    const quiet = await startApp(['one', 'two'], 60_000);
+    const quiet = await startApp(createStream(['one', 'two'], 60_000));
     const [everySecond, delayMs] = timers.calls[0]?.arguments ?? assert.fail();
     assert.equal(delayMs, 1000);
     const readers = [0, 1].map(() => openReader(`ws://127.0.0.1:${quiet.port}/ws`));

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
-import { startApp } from './support/app.js';
+import { createStream, startApp } from './support/app.js';
 import { kill, track } from './support/bounds.js';
 import { ROOT } from './support/program.js';
 
@@ -98,7 +98,7 @@ describe('the page in a browser', { skip: !BROWSER && MISSING, timeout: 100_000 
       ['/staged', staged],
       ['/endless', staged.replace(/ max="\d+"/, '')],
     ]);
-    app = await startApp(STANZAS, 5);
+    app = await startApp(createStream(STANZAS, 5));
     const [respond = assert.fail] = app.server.listeners('request');
     app.server.removeAllListeners('request').on('request', async (request, response) => {
       const html = pages.get(String(request.url));

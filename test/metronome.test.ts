@@ -12,8 +12,7 @@ function setUp(t: TestContext, intervalMs: number) {
   const join = (act = (): void => {}) => {
     const times: number[] = [];
     const listener = (): void => void (times.push(clock.nowMs - start), act());
-    metronome.join(listener);
-    return { times, leave: () => metronome.leave(listener) };
+    return { times, leave: metronome.join(listener) };
   };
   return { clock, join };
 }

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { setImmediate as tick, setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { startApp } from './support/app.js';
+import { createStream, startApp } from './support/app.js';
 import { collect, connectTo, H2C, handshake, parseResponse } from './support/raw.js';
 import { createRandom, SEED } from './support/random.js';
 import { openReader } from './support/reader.js';
@@ -52,7 +52,7 @@ const ROWS: Row[] = [
 ];
 
 test(`random pipelines get their responses in order; SEED=${SEED}`, async (t) => {
-  const { server, port, close } = await startApp(STANZAS, 5);
+  const { server, port, close } = await startApp(createStream(STANZAS, 5));
   const bystander = openReader(`ws://127.0.0.1:${port}/ws`);
   t.after(() => (bystander.socket.close(), close()));
   await bystander.opened;
@@ -134,7 +134,7 @@ test(`random pipelines get their responses in order; SEED=${SEED}`, async (t) =>
 });
 
 test('an upgrade without its body waits for the responses before it', async () => {
-  const { port, close } = await startApp(STANZAS, 5);
+  const { port, close } = await startApp(createStream(STANZAS, 5));
   const socket = connectTo(port);
   // One chunk, whose responses are more than the buffers hold while nothing is read.
   socket.write(plain('/reading.js').repeat(1200) + handshake('/ws', { 'Content-Length': '3' }));

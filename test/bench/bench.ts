@@ -1,5 +1,6 @@
 /** Measures dante beside the bare library and the limit of Node; README.md explains the table. */
 import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { until } from '../support/until.js';
@@ -43,15 +44,11 @@ function fail({ message }: Error): never {
 async function measure(name: keyof Results, readers: number): Promise<Record<string, number>> {
   // At most 25,000 stanzas a second, so that no server comes to its limit.
   const intervalMs = Math.max(100, Math.round(readers / 25));
-  const server = fork(join(__dirname, name === 'dante' ? '../../dist/server.js' : `${name}.js`), {
-    execArgv: ['--require', join(__dirname, 'report.js')],
-    env: { ...process.env, PORT: '0', HOST: '127.0.0.1', INTERVAL_MS: String(intervalMs) },
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  const server = fork(join(__dirname, `${name}.js`), {
+    env: { ...process.env, INTERVAL_MS: String(intervalMs) },
   });
   server.on('exit', (code) => code === 0 || fail(new Error(`${name} ended with ${code}.`)));
-  let output = '';
-  server.stdout?.on('data', (chunk: Buffer) => (output += chunk));
-  const port = Number(await until(() => /:(\d+)\D+$/.exec(output)?.[1], `the port of ${name}`));
+  const [port] = await once(server, 'message');
   const readUsage = (): Promise<{ cpuUs: number; rssBytes: number }> =>
     new Promise((resolve) => server.once('message', resolve).send('usage'));
   const [late, lastLate]: [number[], number[]] = [[], []];

@@ -1,13 +1,17 @@
-/** Preloaded into every server (`--require`): sets the stream and reports what the server used. */
-import { canto1 } from '../../dist/canto1.js';
+/** What the servers share: the stream, how they start, and how they report what they have used. */
+import type { AddressInfo, Server } from 'node:net';
 
-/** The stream, whatever the project's own: as long as the poem, with frame headers of 2 bytes. */
+/** As long as the poem, with frame headers of 2 bytes. */
 export const stanzas = Array.from({ length: 46 }, () => 'Dante'.repeat(25));
-Object.assign(canto1, stanzas, { length: stanzas.length });
+export const intervalMs = Number(process.env['INTERVAL_MS']);
 
-process.on('message', () => {
-  const { user, system } = process.cpuUsage();
-  process.send?.({ cpuUs: user + system, rssBytes: process.memoryUsage.rss() });
-});
-// The channel closes when the benchmark ends, however it ends.
-process.on('disconnect', () => process.exit());
+/** Listens on a free port, and sends the benchmark the port, and what it asks for. */
+export function serve(server: Server): void {
+  server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
+  process.on('message', () => {
+    const { user, system } = process.cpuUsage();
+    process.send?.({ cpuUs: user + system, rssBytes: process.memoryUsage.rss() });
+  });
+  // The channel closes when the benchmark ends, however it ends.
+  process.on('disconnect', () => process.exit());
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 
-type Timer = { atMs: number; callback: () => void };
+type Timer = { atMs: number; callback: () => void; unref: () => void };
 
 /** Replaces the global clock and timers until the test ends. It stands still until advanced. */
 export class FakeClock {
@@ -15,7 +15,8 @@ export class FakeClock {
     t.mock.method(globalThis, 'setTimeout', (callback: () => void, delayMs: number) => {
       assert.ok(delayMs >= 0, 'Node warns of a negative delay');
       // Node and browsers alike: whole milliseconds, at least one.
-      const timer = { atMs: this.nowMs + Math.max(1, Math.trunc(delayMs)), callback };
+      const atMs = this.nowMs + Math.max(1, Math.trunc(delayMs));
+      const timer = { atMs, callback, unref() {} };
       this.timers = [...this.timers, timer].sort((a, b) => a.atMs - b.atMs);
       return timer;
     });

@@ -1,12 +1,12 @@
-import './support/bounds.js';
+import '../support/bounds.js';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
-import { copyProject, ROOT, runNode, startServer } from './support/program.js';
-import { openReader } from './support/reader.js';
-import { until } from './support/until.js';
+import { copyProject, ROOT, runNode, startServer } from '../support/program.js';
+import { openReader } from '../support/reader.js';
+import { until } from '../support/until.js';
 
 const read = (name: string): string => readFileSync(join(ROOT, name), 'utf8');
 const readme = read('README.md');

@@ -186,4 +186,4 @@ And those thou makest so disconsolate.”
 Then he moved on, and I behind him followed.
 `;
 
-export const canto1: readonly string[] = poem.trim().split('\n\n');
+export const canto1: readonly string[] = poem.trim().split(/\n\s*\n/);

@@ -1,10 +1,11 @@
-import './support/bounds.js';
+import '../support/bounds.js';
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { test, type TestContext } from 'node:test';
-import { createRecital } from '../dist/recital.js';
-import { FakeClock } from './support/clock.js';
-import type { Reader } from '../dist/reader.js';
+import { createRecital } from '../../dist/poem/recital.js';
+import { FakeClock } from '../support/clock.js';
+import type { Reader } from '../../dist/reader.js';
 
 /** Starts with a reader that records stanzas and close codes, with the milliseconds since then. */
 function begin(t: TestContext, from = 0) {
@@ -17,7 +18,8 @@ function begin(t: TestContext, from = 0) {
     close: (code?: number) => got.push([clock.nowMs - startMs, code]),
   });
   const recital = createRecital(['one', 'two', 'three', 'four'], 2000);
-  recital.begin(reader as unknown as Reader, from); // It uses no more of a reader than this.
+  // It uses no more of a reader than this, and no request.
+  recital.begin(reader as unknown as Reader, from, {} as IncomingMessage);
   return { clock, reader, got, recital };
 }
 

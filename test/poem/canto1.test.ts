@@ -1,10 +1,10 @@
-import './support/bounds.js';
+import '../support/bounds.js';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { canto1 } from '../dist/canto1.js';
-import { ROOT } from './support/program.js';
+import { canto1 } from '../../dist/poem/canto1.js';
+import { ROOT } from '../support/program.js';
 
 test('the text equals the translation of 1867', () => {
   // The digest is of the text with straight quotes.

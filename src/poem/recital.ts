@@ -1,0 +1,27 @@
+import { createMetronome } from '../metronome.js';
+import type { Reader, Stream } from '../reader.js';
+
+/**
+ * Streams stanzas to any number of readers. Each reader gets the first one at once, then one every
+ * `intervalMs` milliseconds, and close code 1000 after the last (RFC 6455 section 7.4.1: done).
+ */
+export function createRecital(stanzas: readonly string[], intervalMs: number): Stream {
+  const metronome = createMetronome(intervalMs);
+  function begin(reader: Reader, from: number): void {
+    let next = from;
+    const leave = metronome.join(sendNext);
+    reader.on('close', leave);
+    sendNext();
+
+    function sendNext(): void {
+      const stanza = stanzas[next];
+      // Skip this beat while the reader's buffer is full.
+      if (stanza !== undefined && !reader.send(stanza)) return;
+      next += 1;
+      if (next < stanzas.length) return;
+      leave();
+      reader.close(1000);
+    }
+  }
+  return { maxFrom: stanzas.length, begin };
+}
