@@ -84,9 +84,11 @@ export function createApp(stream: Stream, { allowedOrigins }: Pick<Settings, 'al
       const number = `a whole number${maxFrom === Infinity ? '' : ` from 0 to ${maxFrom}`}`;
       return textResponse(400, `from is ${JSON.stringify(from)}, but must be ${number}.`);
     }
-    // A proxy that changes Host often sets X-Forwarded-Host; pages cannot.
-    const hosts = `${host},${headers['x-forwarded-host']}`.split(',').map(trimHost);
-    if (!origin || allowedOrigins.has(origin) || hosts.includes(trimHost(origin))) return undefined;
+    // A proxy that changes Host often sets X-Forwarded-Host, or adds a default port. Pages cannot.
+    const hosts = `${host},${headers['x-forwarded-host'] ?? host}`.split(',');
+    const page = origin?.replace(/^https?:\/\//, '');
+    const isOwn = hosts.some((one) => one.trim().replace(/:(80|443)$/, '') === page);
+    if (!origin || isOwn || allowedOrigins.has(origin)) return undefined;
     report(origin, host);
     return textResponse(403, `Pages of ${origin} may not open this stream. See ALLOWED_ORIGINS.`);
   }
@@ -98,7 +100,7 @@ export function createApp(stream: Stream, { allowedOrigins }: Pick<Settings, 'al
     refusals += 1;
     if (performance.now() < reportAtMs) return;
     const [page, own] = [origin, host].map((text) => inspect(text).slice(0, 100));
-    console.error(`${refusals} pages refused, the last one of ${page}; this server is ${own}. ` +
+    console.error(`Origins refused: ${refusals}, the last one ${page} at the host ${own}. ` +
       'If it is your page, let the proxy pass on Host, or set ALLOWED_ORIGINS.');
     refusals = 0;
     reportAtMs = performance.now() + HOUR_MS;
@@ -138,9 +140,6 @@ function parseTarget({ url = '' }: IncomingMessage): { path: string; from: strin
 const isHandshake = (request: IncomingMessage): boolean =>
   request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket' &&
   request.httpVersion === '1.1' && !hasBody(request);
-
-/** Makes hosts and origins comparable: browsers leave out default ports, a proxy may add them. */
-const trimHost = (text: string) => text.trim().replace(/^https?:\/\/|:(80|443)$/g, '');
 
 /** Without a listener, a reset would end the process. A socket with an error closes by itself. */
 function ignore(): void {}

@@ -21,11 +21,11 @@ export interface Stream {
 export class Reader extends WebSocket {
   #silentSeconds = 0;
   /** Accepts a handshake. `close()` before `open` ends the connection without a response. */
-  constructor({ headers }: IncomingMessage, private socket: Duplex, head: Buffer) {
-    const { 'sec-websocket-key': key } = headers;
-    // The library keeps the headers as long as the connection, so pass on only what it reads.
-    const handshake = { ...HANDSHAKE, 'sec-websocket-key': key };
-    super({ method: 'GET', headers: handshake }, socket, head, [], { maxLength: MAX_MESSAGE_BYTES });
+  constructor({ url, headers }: IncomingMessage, private socket: Duplex, head: Buffer) {
+    const { host, 'sec-websocket-key': key } = headers;
+    // The library keeps these as long as the connection, so pass on only what it reads.
+    const request = { method: 'GET', url, headers: { ...HANDSHAKE, host, 'sec-websocket-key': key } };
+    super(request, socket, head, [], { maxLength: MAX_MESSAGE_BYTES });
     let pendingBytes = head.length;
     this.on('message', () => void (pendingBytes = 0));
     // After the library has read a chunk, which may complete messages.

@@ -2,10 +2,13 @@ import '../support/bounds.js';
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
+import { readFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
+import { canto1 } from '../../dist/poem/canto1.js';
 import { createRecital } from '../../dist/poem/recital.js';
-import { FakeClock } from '../support/clock.js';
 import type { Reader } from '../../dist/reader.js';
+import { FakeClock } from '../support/clock.js';
+import { ROOT } from '../support/program.js';
 
 /** Starts with a reader that records stanzas and close codes, with the milliseconds since then. */
 function begin(t: TestContext, from = 0) {
@@ -52,4 +55,10 @@ test('a reader that has left gets nothing more', (t) => {
   reader.emit('close');
   clock.advance(10_000);
   assert.deepEqual([got, clock.timers.length], [[[0, 'one']], 0]);
+});
+
+test('the page expects as many messages as there are stanzas, and none is empty', () => {
+  const page = readFileSync(`${ROOT}/public/index.html`, 'utf8');
+  assert.equal(/<progress [^>]*\bmax="(\d+)"/.exec(page)?.[1], String(canto1.length));
+  for (const stanza of canto1) assert.match(stanza, /^\S(.*\S)?(\n\S.*\S)*$/);
 });
