@@ -11,7 +11,8 @@ export function openReader(url: string) {
   const messages: string[] = [];
   const times: number[] = [];
   socket.on('message', ({ data }) => {
-    messages.push(String(data));
+    if (typeof data !== 'string') return; // A sign of life.
+    messages.push(data);
     times.push(performance.now());
   });
   const closed = new Promise<{ code: number; reason: string }>((resolve) => {
