@@ -3,12 +3,11 @@ import WebSocket from 'faye-websocket';
 export type Reader = ReturnType<typeof openReader>;
 
 /**
- * Opens the stream at a `ws:` or `wss:` URL, and collects its messages and their times, in
- * milliseconds. `opened` resolves with the handshake, or with the end if there was none.
+ * Opens the stream at a `ws:` or `wss:` URL, and adds to `messages`; `times` are in milliseconds.
+ * `opened` resolves with the handshake, or with the end if there was none.
  */
-export function openReader(url: string) {
+export function openReader(url: string, messages: string[] = []) {
   const socket = new WebSocket.Client(url);
-  const messages: string[] = [];
   const times: number[] = [];
   socket.on('message', ({ data }) => {
     if (typeof data !== 'string') return; // A sign of life.
