@@ -12,7 +12,7 @@ import type { Settings } from './settings.js';
 export const SCRIPT = 'server-faye.js';
 const MOUNT = new RegExp(`^.*/${SCRIPT.replace('.', '\\.')}(?=/|$)`, 'i'); // IIS ignores case.
 const KEY = /^[A-Za-z0-9+/]{22}==$/; // Base64 of 16 bytes: others get 426 (RFC 6455 section 4.1).
-const HOUR_MS = 3_600_000;
+const ignore = (): void => {}; // Without a listener, the reset of a socket ends the process.
 const NOT_FOUND = textResponse(404, `Not found. The page is at /, or at ${SCRIPT} under IIS.`);
 const UNAVAILABLE = textResponse(503, 'The server is shutting down.', { Connection: 'close' });
 
@@ -34,7 +34,7 @@ export function createApp(stream: Stream, { allowedOrigins }: Pick<Settings, 'al
 
   /** Answers on a socket that `node:http` has let go: of an upgrade, or of CONNECT. */
   async function takeOver(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    socket.on('error', ignore); // Node has removed its own listener.
+    socket.on('error', ignore);
     // Wait for earlier responses. Nothing follows one with `Connection: close`.
     await lastResponse.get(request.socket); // Node 26 wraps `socket` while a body is missing.
     const { path, from } = parseTarget(request);
@@ -103,7 +103,7 @@ export function createApp(stream: Stream, { allowedOrigins }: Pick<Settings, 'al
     console.error(`Origins refused: ${refusals}, the last one ${page} at the host ${own}. ` +
       'If it is your page, let the proxy pass on Host, or set ALLOWED_ORIGINS.');
     refusals = 0;
-    reportAtMs = performance.now() + HOUR_MS;
+    reportAtMs = performance.now() + 3_600_000;
   }
 
   /** Stops listening and closes every reader with 4001; later requests get 503. */
@@ -140,6 +140,3 @@ function parseTarget({ url = '' }: IncomingMessage): { path: string; from: strin
 const isHandshake = (request: IncomingMessage): boolean =>
   request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket' &&
   request.httpVersion === '1.1' && !hasBody(request);
-
-/** Without a listener, a reset would end the process. A socket with an error closes by itself. */
-function ignore(): void {}

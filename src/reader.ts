@@ -4,10 +4,7 @@ import WebSocket from 'faye-websocket';
 
 const MAX_MESSAGE_BYTES = 1024; // A longer message from a client closes with 1009.
 const MAX_PENDING_BYTES = 256 * 1024; // The library limits messages, but not empty fragments.
-const MAX_SILENT_SECONDS = 5;
-const MAX_FULL_SECONDS = 600; // A client that reads 10 KB/s takes up to 114 s to drain on Linux.
 const SIGN_OF_LIFE = Buffer.alloc(0); // Pages cannot see pings.
-const HANDSHAKE = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
 
 /** What the server streams. Replace it with your own. */
 export interface Stream {
@@ -20,11 +17,11 @@ export interface Stream {
 /** One client of a stream: a WebSocket with limits, which is never silent for long. */
 export class Reader extends WebSocket {
   #silentSeconds = 0;
-  /** Accepts a handshake. `close()` before `open` ends the connection without a response. */
   constructor({ url, headers }: IncomingMessage, private socket: Duplex, head: Buffer) {
     const { host, 'sec-websocket-key': key } = headers;
+    const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
     // The library keeps these as long as the connection, so pass on only what it reads.
-    const request = { method: 'GET', url, headers: { ...HANDSHAKE, host, 'sec-websocket-key': key } };
+    const request = { method: 'GET', url, headers: { ...upgrade, host, 'sec-websocket-key': key } };
     super(request, socket, head, [], { maxLength: MAX_MESSAGE_BYTES });
     let pendingBytes = head.length;
     this.on('message', () => void (pendingBytes = 0));
@@ -43,10 +40,11 @@ export class Reader extends WebSocket {
     return true;
   }
 
-  /** Call every second: ends a silence of 5 s, and a connection that does not drain for 10 min. */
+  /** Call every second: ends 5 s of silence, and a connection that is full for 10 minutes. */
   tick(): void {
     this.#silentSeconds += 1;
-    if (this.#silentSeconds >= MAX_SILENT_SECONDS) this.send(SIGN_OF_LIFE);
-    if (this.#silentSeconds >= MAX_FULL_SECONDS) this.socket.destroy();
+    if (this.#silentSeconds >= 5) this.send(SIGN_OF_LIFE);
+    // On Linux a client that reads 10 KB/s takes up to 114 s to drain.
+    if (this.#silentSeconds >= 600) this.socket.destroy();
   }
 }

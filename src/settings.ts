@@ -18,21 +18,21 @@ export function readSettings(env: NodeJS.ProcessEnv, platform = process.platform
   const read = (name: string): string => env[name]?.trim() ?? '';
   return {
     listen: parseListen(read('PORT') || '8888', read('HOST'), platform === 'win32'),
-    intervalMs: parseInterval(read('INTERVAL_MS') || '2000'),
+    intervalMs: parseInteger('INTERVAL_MS', read('INTERVAL_MS') || '2000', 1, 60_000),
     allowedOrigins: new Set(read('ALLOWED_ORIGINS').split(',').filter(Boolean).map(parseOrigin)),
   };
 }
 
 function parseListen(port: string, host: string, isWindows: boolean): Settings['listen'] {
   if ((isWindows ? /^\\\\[.?]\\pipe\\./i : /\//).test(port)) return { path: port };
-  if (isInteger(port, 0, 65_535)) return { port: Number(port), ...(host && { host }) };
   const path = isWindows ? 'a pipe such as \\\\.\\pipe\\dante' : 'a path such as /run/dante.sock';
-  throw new SettingError('PORT', port, `a whole number from 0 to 65535, or ${path}`);
+  return { port: parseInteger('PORT', port, 0, 65_535, path), ...(host && { host }) };
 }
 
-function parseInterval(text: string): number {
-  if (isInteger(text, 1, 60_000)) return Number(text);
-  throw new SettingError('INTERVAL_MS', text, 'a whole number from 1 to 60000');
+function parseInteger(name: string, text: string, min: number, max: number, other?: string) {
+  if (/^\d+$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
+  const accepted = `a whole number from ${min} to ${max}${other ? `, or ${other}` : ''}`;
+  throw new SettingError(name, text, accepted);
 }
 
 function parseOrigin(text: string): string {
@@ -40,6 +40,3 @@ function parseOrigin(text: string): string {
   if (url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) return url.origin;
   throw new SettingError('ALLOWED_ORIGINS', text, 'an origin such as https://a.example:8443');
 }
-
-const isInteger = (text: string, min: number, max: number): boolean =>
-  /^\d+$/.test(text) && Number(text) >= min && Number(text) <= max;

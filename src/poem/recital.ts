@@ -1,10 +1,7 @@
 import { createMetronome } from '../metronome.js';
 import type { Reader, Stream } from '../reader.js';
 
-/**
- * Streams stanzas to any number of readers. Each reader gets the first one at once, then one every
- * `intervalMs` milliseconds, and close code 1000 after the last (RFC 6455 section 7.4.1: done).
- */
+/** Streams stanzas: the first one at once, then one every `intervalMs` milliseconds. */
 export function createRecital(stanzas: readonly string[], intervalMs: number): Stream {
   const metronome = createMetronome(intervalMs);
   function begin(reader: Reader, from: number): void {
@@ -20,7 +17,7 @@ export function createRecital(stanzas: readonly string[], intervalMs: number): S
       next += 1;
       if (next < stanzas.length) return;
       leave();
-      reader.close(1000);
+      reader.close(1000); // All is done (RFC 6455 section 7.4.1).
     }
   }
   return { maxFrom: stanzas.length, begin };
