@@ -1,7 +1,6 @@
 import '../support/bounds.js';
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { copyProject, ROOT, runNode, startServer } from '../support/program.js';
@@ -10,40 +9,54 @@ import { until } from '../support/until.js';
 
 const read = (name: string): string => readFileSync(join(ROOT, name), 'utf8');
 const readme = read('README.md');
-const blocks = [...readme.matchAll(/^```(ts|js)\n([^]*?)^```$/gm)].map(([, , text = '']) => text);
-const [handler = '', live = '', chat = '', form = ''] = blocks;
+const blocks = [...readme.matchAll(/^```(?:ts|js|html)\n([^]*?)^```$/gm)];
+const [idea = '', load = '', loadLines = '', chat = '', chatLines = '', form = '', script = ''] =
+  blocks.map(([, text = '']) => text);
 
-/** Compiles a copy of the project without a list, as README.md says, with another recital. */
-async function build(t: TestContext, recital: string): Promise<string> {
+/** Makes a copy of the project with another stream, as README.md says, and compiles it. */
+async function build(
+  t: TestContext, example: string, lines: string, page: readonly (readonly [RegExp, string])[],
+) {
   const root = copyProject(t);
   const change = (name: string, from: RegExp, to: string): void => {
     const text = readFileSync(join(root, name), 'utf8');
     assert.match(text, from, name);
-    writeFileSync(join(root, name), text.replace(from, to));
+    writeFileSync(join(root, name), text.replace(from, () => to));
   };
-  writeFileSync(join(root, 'src', 'recital.ts'), recital);
-  rmSync(join(root, 'src', 'canto1.ts'));
-  change('src/server.ts', /import \{ canto1 \}.*\n/, '');
-  change('src/server.ts', /createApp\(canto1,/, 'createApp([],');
+  cpSync(join(ROOT, example), join(root, 'src', example.replace(/.*\//, '')));
+  for (const folder of ['src', 'test']) rmSync(join(root, folder, 'poem'), { recursive: true });
+  const [imports = '', call = ''] = lines.split(/(?<=;\n)/);
+  change('src/server.ts', /(import .* from '\.\/poem\/.*';\n){2}/, imports);
+  change('src/server.ts', /^ .* = createApp\(.*\n/m, call);
   change('public/index.html', / max="46"/, '');
-  change('public/index.html', /(?=<\/main>)/, '<form><input name="text" maxlength="200"></form>');
-  change('public/client.js', /return new WebSocket\(url\)/, 'return (socket = new WebSocket(url))');
-  change('public/client.js', /^restart\(\);\n$/m, `${form}restart();\n`);
-  for (const project of ['tsconfig.json', 'test/page.tsconfig.json']) {
-    const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-    const { output, exited } = runNode([tsc, '-p', project], {}, { cwd: root });
-    assert.equal(await exited, 0, output.stdout);
-  }
+  for (const [from, to] of page) change('public/client.js', from, to);
+  change('public/index.html', /(?<=<\/ol>\n)/, form);
+  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  const args = [tsc, '-b', '.', 'test/page.tsconfig.json'];
+  const { output, exited } = runNode(args, {}, { cwd: root });
+  assert.equal(await exited, 0, output.stdout);
   return root;
 }
 
 describe('README', { concurrency: 2 }, () => {
-  test('its upgrade handler matches app.ts', () => {
-    assert.ok(handler.includes('new Reader') && read('src/app.ts').includes(handler));
+  test('its idea is a program that sends stanzas', async (t) => {
+    const text = idea.replace('2000', '20').replace('8888', "0, function () { console.log(':' + " +
+      "this.address().port + '/'); }");
+    const program = runNode(['-e', text]);
+    t.after(() => void program.child.kill());
+    const port = await until(() => /:(\d+)/.exec(program.output.stdout)?.[1], 'the port');
+    const { socket, messages } = openReader(`ws://127.0.0.1:${port}/`);
+    await until(() => messages.length >= 2, 'two stanzas');
+    assert.deepEqual(messages.slice(0, 2), ['stanza 1', 'stanza 2']);
+    socket.close();
   });
 
   test('its live source sends JSON every interval, and again after a reconnection', async (t) => {
-    const root = await build(t, live);
+    const example = 'test/examples/load.ts';
+    assert.ok(read(example).includes(load));
+    const [, draw = ''] = /with `(list\.textContent = .*;)`/.exec(readme) ?? [];
+    const page = [[/(?<=function show\(message\) \{\n)[^]*?(?=^\})/m, draw]] as const;
+    const root = await build(t, example, loadLines, page);
     const { output, port } = await startServer(t, { INTERVAL_MS: '5' }, { root });
     for (const from of [0, 60]) {
       const reader = openReader(`ws://127.0.0.1:${port}/ws?from=${from}`);
@@ -55,20 +68,27 @@ describe('README', { concurrency: 2 }, () => {
     assert.equal(output.stderr, '');
   });
 
-  test('its chat sends each message to every client', async (t) => {
-    const { port } = await startServer(t, {}, { root: await build(t, chat) });
-    const [one, two] = [0, 1].map(() => openReader(`ws://127.0.0.1:${port}/ws`));
-    assert.ok(one && two);
-    await Promise.all([one.opened, two.opened]);
-    two.socket.send('hello');
-    for (const { messages } of [one, two]) await until(() => messages.length > 0, 'the message');
-    one.socket.close();
-    await one.closed;
-    two.socket.send('anybody?');
-    await once(two.socket, 'message');
-    assert.deepEqual([one.messages, two.messages], [['hello'], ['hello', 'anybody?']]);
-    two.socket.close();
-    await two.closed;
+  test('its chat sends each message to every client, once, also after a restart', async (t) => {
+    const example = 'test/examples/chat.ts';
+    assert.ok(read(example).includes(chat));
+    const root = await build(t, example, chatLines, [
+      [/return new WebSocket\(url\)/, 'return (socket = new WebSocket(url))'],
+      [/(?=.*\n$(?![^]))/, script],
+    ] as const);
+    for (const from of [0, 5]) {
+      const { port, child, exited } = await startServer(t, {}, { root });
+      const open = (seen: number) => openReader(`ws://127.0.0.1:${port}/ws?from=${seen}`);
+      const [one, two] = [open(from), open(from)];
+      await Promise.all([one.opened, two.opened]);
+      for (const text of ['hello', '', 'anybody?']) two.socket.send(text);
+      await until(() => one.messages.length === 3 && two.messages.length === 3, 'all messages');
+      const three = open(1);
+      await until(() => three.messages.length === 2, 'the last two messages');
+      assert.deepEqual(one.messages, ['hello', '', 'anybody?']);
+      assert.deepEqual([two.messages, three.messages], [one.messages, ['', 'anybody?']]);
+      child.kill('SIGKILL');
+      await exited;
+    }
   });
 
   test('every file and script that it names exists', () => {
