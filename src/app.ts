@@ -63,7 +63,7 @@ export function createApp(stream: Stream, { allowedOrigins }: Pick<Settings, 'al
       return textResponse(405, `${method} is not allowed.`, { Allow: 'GET, HEAD' });
     }
     const { path } = parseTarget(request);
-    if (path === '/ws') return explain426(request);
+    if (path === '/ws') return upgradeRequired(request);
     const asset = assets.get(path === '/' ? 'index.html' : path.slice(1));
     if (!asset) return NOT_FOUND;
     // A list of tags, some with W/ in front, or * for any (RFC 9110 section 13.1.2).
@@ -78,7 +78,7 @@ export function createApp(stream: Stream, { allowedOrigins }: Pick<Settings, 'al
     const { maxFrom } = stream;
     if (closing) return UNAVAILABLE;
     if (path !== '/ws') return NOT_FOUND;
-    if (headers['sec-websocket-version'] !== '13' || !KEY.test(key)) return explain426(request);
+    if (headers['sec-websocket-version'] !== '13' || !KEY.test(key)) return upgradeRequired(request);
     if (!host) return textResponse(400, 'The Host header is missing.');
     if (!/^\d+$/.test(from) || !Number.isSafeInteger(Number(from)) || Number(from) > maxFrom) {
       const number = `a whole number${maxFrom === Infinity ? '' : ` from 0 to ${maxFrom}`}`;
@@ -117,15 +117,15 @@ export function createApp(stream: Stream, { allowedOrigins }: Pick<Settings, 'al
   return { server, close };
 }
 
-/** Why a request for the stream is no handshake. */
-function explain426({ httpVersion, headers }: IncomingMessage): Response {
-  const isUpgrade = headers.upgrade && /upgrade/i.test(headers.connection ?? '');
-  let text = 'This is a WebSocket stream: use a client of version 13.';
-  if (headers['sec-websocket-key'] && !isUpgrade) text = 'A proxy drops Upgrade or Connection.';
-  if (httpVersion === '1.0') text = 'A proxy uses HTTP/1.0, but a WebSocket needs HTTP/1.1.';
-  // iisnode keeps the connection unless this header ends in `close` (chttpprotocol.cpp).
-  const upgrade = { Upgrade: 'websocket', Connection: 'Upgrade, close' }; // RFC 9110 15.5.22
-  return textResponse(426, text, { ...upgrade, 'Sec-WebSocket-Version': '13' }); // RFC 6455 4.4
+/** The response to a request for the stream that is no handshake. */
+function upgradeRequired({ httpVersion }: IncomingMessage): Response {
+  let text = 'A WebSocket needs the headers Upgrade and Connection, a key, and version 13.';
+  if (httpVersion === '1.0') text = 'A WebSocket needs HTTP/1.1, but this request has HTTP/1.0.';
+  return textResponse(426, text, {
+    // Upgrade as RFC 9110 section 15.5.22 requires, the version as RFC 6455 section 4.4 does.
+    // `close` comes last, or iisnode keeps the connection (chttpprotocol.cpp).
+    Upgrade: 'websocket', Connection: 'Upgrade, close', 'Sec-WebSocket-Version': '13',
+  });
 }
 
 /** The path below the mount, at least `/`, and how many messages the client has received. */

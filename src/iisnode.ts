@@ -5,7 +5,7 @@ import { SettingError, type Settings } from './settings.js';
 export function hostInIisnode(server: Server, listen: Settings['listen']): void {
   // A PORT of the machine wins over the one that iisnode sets (tjanczuk/iisnode#528).
   const remedy = 'the pipe of iisnode: delete the variable PORT of this machine, then restart IIS';
-  if ('port' in listen) throw new SettingError('PORT', `${listen.port}`, remedy);
+  if ('port' in listen) throw new SettingError(`PORT: "${listen.port}" is not ${remedy}.`);
   // It turns `Connection: keep-alive, Upgrade`, which older Firefoxes send, into `keep-alive`
   // (cprotocolbridge.cpp). A `data` listener that runs before the parser can change the Buffer.
   server.on('connection', (socket) => socket.prependListener('data', repairHandshake));

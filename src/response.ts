@@ -2,7 +2,6 @@ import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Duplex } from 'node:stream';
 
 type Headers = Record<string, string | number>;
-/** A response as a value. */
 export type Response = { status: number; headers: Headers; body: string | Buffer };
 const MAX_BODY_MS = 2000; // How long a client may take to send its body.
 const MAX_CLOSE_MS = 2000; // How long it may take to close its side after a refusal.

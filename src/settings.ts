@@ -1,29 +1,23 @@
-/** The settings of the server, from environment variables. */
-export interface Settings {
-  listen: { port: number; host?: string } | { path: string }; // For server.listen().
-  intervalMs: number; // From one stanza to the next, in milliseconds.
-  allowedOrigins: ReadonlySet<string>; // Other origins whose pages may connect.
-}
-
+export type Settings = ReturnType<typeof readSettings>;
 /** An invalid setting. The message names the variable, the value and what is accepted. */
-export class SettingError extends Error {
-  constructor(name: string, value: string, accepted: string) {
-    super(`${name}: ${JSON.stringify(value)} is not ${accepted}.`);
-  }
-}
+export class SettingError extends Error {}
 
 /** Reads environment variables. A missing or blank one gets its default. Throws SettingError. */
-export function readSettings(env: NodeJS.ProcessEnv, platform = process.platform): Settings {
+export function readSettings(env: NodeJS.ProcessEnv, platform = process.platform) {
   // In cmd.exe, `set PORT=80 && npm start` sets "80 ".
   const read = (name: string): string => env[name]?.trim() ?? '';
+  const origins = read('ALLOWED_ORIGINS').split(',').filter(Boolean).map(parseOrigin);
   return {
     listen: parseListen(read('PORT') || '8888', read('HOST'), platform === 'win32'),
+    /** From one stanza to the next, in milliseconds. */
     intervalMs: parseInteger('INTERVAL_MS', read('INTERVAL_MS') || '2000', 1, 60_000),
-    allowedOrigins: new Set(read('ALLOWED_ORIGINS').split(',').filter(Boolean).map(parseOrigin)),
+    /** Of other sites, whose pages may connect. */
+    allowedOrigins: new Set(origins),
   };
 }
 
-function parseListen(port: string, host: string, isWindows: boolean): Settings['listen'] {
+type Listen = { port: number; host?: string } | { path: string }; // For server.listen().
+function parseListen(port: string, host: string, isWindows: boolean): Listen {
   if ((isWindows ? /^\\\\[.?]\\pipe\\./i : /\//).test(port)) return { path: port };
   const path = isWindows ? 'a pipe such as \\\\.\\pipe\\dante' : 'a path such as /run/dante.sock';
   return { port: parseInteger('PORT', port, 0, 65_535, path), ...(host && { host }) };
@@ -32,11 +26,12 @@ function parseListen(port: string, host: string, isWindows: boolean): Settings['
 function parseInteger(name: string, text: string, min: number, max: number, other?: string) {
   if (/^\d+$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
   const accepted = `a whole number from ${min} to ${max}${other ? `, or ${other}` : ''}`;
-  throw new SettingError(name, text, accepted);
+  throw new SettingError(`${name}: ${JSON.stringify(text)} is not ${accepted}.`);
 }
 
 function parseOrigin(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) return url.origin;
-  throw new SettingError('ALLOWED_ORIGINS', text, 'an origin such as https://a.example:8443');
+  const accepted = 'an origin such as https://a.example:8443';
+  throw new SettingError(`ALLOWED_ORIGINS: ${JSON.stringify(text)} is not ${accepted}.`);
 }
