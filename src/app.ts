@@ -37,9 +37,13 @@ export function createApp(stream: Stream, { allowedOrigins }: Pick<Settings, 'al
     socket.on('error', ignore);
     // Wait for earlier responses. Nothing follows one with `Connection: close`.
     await lastResponse.get(request.socket); // Node 26 wraps `socket` while a body is missing.
+    const { method, httpVersion, headers } = request;
+    const isHandshake = method === 'GET' && httpVersion === '1.1' && !hasBody(request) &&
+      headers.upgrade?.toLowerCase() === 'websocket';
     const { path, from } = parseTarget(request);
-    const response = isHandshake(request) ? refuse(request, path, from) : respond(request);
-    if (response) return sendRaw(socket, request.method, response);
+    // Any other upgrade gets the response to a plain request (RFC 9110 section 7.8).
+    const response = isHandshake ? refuse(request, path, from) : respond(request);
+    if (response) return sendRaw(socket, method, response);
     const reader = new Reader(request, socket, head);
     reader.once('open', () => begin(reader, Number(from), request));
   }
@@ -135,8 +139,3 @@ function parseTarget({ url = '' }: IncomingMessage): { path: string; from: strin
   const from = new URLSearchParams(query).get('from') ?? '0';
   return { path: path.replace(MOUNT, '') || '/', from };
 }
-
-/** Any other upgrade gets the response to a plain request (RFC 9110 section 7.8). */
-const isHandshake = (request: IncomingMessage): boolean =>
-  request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket' &&
-  request.httpVersion === '1.1' && !hasBody(request);
