@@ -27,14 +27,13 @@ const SETUP = readFileSync(join(ROOT, 'setup.bat'));
 const SYSTEM = 'HKLM\\SYSTEM\\CurrentControlSet\\Control\\Session Manager\\Environment';
 const APP = 'Default Web Site/dante';
 const LIST = ['appcmd', 'list', 'app', APP];
-const config = (verb: string, ...path: string[]) => ['handlers', 'webSocket'].map((name) =>
-  ['appcmd', verb, 'config', ...path, `-section:system.webServer/${name}`, '-commitpath:apphost']);
 const ADD = ['add', 'app', '/site.name:Default Web Site', '/path:/dante'];
-const MOVE = ['set', 'vdir', `${APP}/`];
-/** What setup.bat calls in a folder: with ADD, or with MOVE if the application exists. */
-const calls = (folder: string, register: string[]): string[][] => [
+const config = (verb: string) => ['handlers', 'webSocket'].map((name) =>
+  ['appcmd', verb, 'config', APP, `-section:system.webServer/${name}`, '-commitpath:apphost']);
+/** What setup.bat calls in a folder: it adds the application, or moves it there. */
+const calls = (folder: string, register = ADD): string[][] => [
   ['appcmd', 'list', 'module', '/name:iisnode'],
-  ...config('unlock', APP),
+  ...config('unlock'),
   ['icacls', folder, '/grant', '*S-1-5-32-568:(OI)(CI)RX', '/q'],
   ['icacls', `${folder}\\iisnode`, '/grant', '*S-1-5-32-568:(OI)(CI)M', '/q'],
   LIST,
@@ -42,15 +41,14 @@ const calls = (folder: string, register: string[]): string[][] => [
   ['appcmd', 'set', 'app', APP, '/applicationPool:DefaultAppPool'],
   ['appcmd', 'list', 'module', '/name:WebSocketModule'],
 ];
-
-const INETPUB = 'C:\\inetpub\\dante';
-const REMOVE = [LIST, ['appcmd', 'delete', 'app', APP], ...config('lock', APP)];
+const MOVED = calls('C:\\x', ['set', 'vdir', `${APP}/`]).slice(0, 7);
+const DELETED = [LIST, ['appcmd', 'delete', 'app', APP]];
+const LOCKED = config('lock');
 
 /** `fail`: which call fails; `path`, `port`: the machine's; `log`: the name of the machine. */
-type Option = 'arg' | 'fail' | 'path' | 'port' | 'log' | 'user' | 'appcmd';
-type Options = Partial<Record<Option, string>>;
-/** The folder, how setup.bat runs there, what it says on stderr, and how many calls it makes. */
-const RUNS: [folder: string, options: Options, messages: string[], calls: number][] = [
+type Options = { [key in 'arg' | 'fail' | 'path' | 'port' | 'log' | 'user' | 'appcmd']?: string };
+/** The folder, how setup.bat runs there, what it says on stderr, and its calls, or how many. */
+const RUNS: [folder: string, options: Options, messages: string[], made: number | string[][]][] = [
   ["Program Files (x86)\\oh! it's; a & b ^q dänte—ünï", {}, [], 9],
   ['x', { arg: '/?' }, [], 0],
   ['x', { arg: '/uninstall' }, ['Unknown argument "/uninstall". Run setup.bat without'], 0],
@@ -59,27 +57,23 @@ const RUNS: [folder: string, options: Options, messages: string[], calls: number
   ['new (x)', {}, ['"C:\\new (x)\\dist\\server.js" does not exist. Run npm install'], 1],
   ['USERS\\a (b)\\c & d', {}, ['"C:\\USERS\\a (b)\\c & d" is in a user profile'], 1],
   ['drive d', {}, ['"D:\\" is a whole drive'], 1],
-  ['x', { fail: 'handlers' }, [`appcmd could not unlock the section for "${APP}".`], 2],
-  ['x', { fail: 'webSocket' }, [`appcmd could not unlock the section for "${APP}".`], 3],
+  ['x', { fail: 'handlers' }, ['appcmd could not unlock'], 2],
+  ['x', { fail: 'webSocket' }, ['appcmd could not unlock'], 3],
   ['x', { fail: 'RX' }, ['icacls could not give IIS_IUSRS access to "C:\\x".'], 4],
   ['x', { fail: '\\)M' }, ['icacls could not give IIS_IUSRS access to "C:\\x".'], 5],
   ['blocked', {}, ['The folder "C:\\blocked\\iisnode" could not be created.'], 4],
-  ['x', { fail: 'add app' }, [`appcmd could not register "${APP}".`], 7],
-  ['x', { fail: 'set app' }, [`appcmd could not register "${APP}".`], 8],
-  ['x', { fail: ' lock.*/h', arg: '/remove' }, [`appcmd could not remove "${APP}" completely.`], 2],
-  ['x', { fail: ' lock.*/w', arg: '/remove' }, [`appcmd could not remove "${APP}" completely.`], 3],
+  ['x', { fail: 'add app' }, ['appcmd could not register'], 7],
+  ['x', { fail: 'set app' }, ['appcmd could not register'], 8],
   ['users2', { log: 'twice', path: 'C:\\x (y) & z;C:\\a & (b);%SystemRoot%' }, [], 9],
-  ['x', { log: 'twice', fail: 'set vdir' }, [`appcmd could not register "${APP}".`], 7],
-  ['x', { log: 'twice', arg: '/remove', fail: 'delete' }, [`appcmd could not remove "${APP}"`], 2],
-  ['x', { log: 'twice', arg: '/remove' }, [], 4],
-  ['x', { log: 'twice', arg: '/remove' }, [], 3],
-  ['x', { path: '%SystemDrive%\\users\\me (x)\\nvm' }, [
-    'WARNING: "C:\\users\\me (x)\\nvm\\node.exe" is in a user profile',
-  ], 9],
-  ['x', { path: '%NOBODY%;C:\\x (y) & z', port: '80', fail: 'WebS' }, [
-    "WARNING: node.exe is not in the machine's PATH", 'WARNING: Windows has a variable PORT',
-    'WARNING: The Windows feature "WebSocket Protocol" is missing',
-  ], 9],
+  ['x', { log: 'twice', fail: 'set vdir' }, ['appcmd could not register'], MOVED],
+  ['x', { log: 'twice', arg: '/remove', fail: 'delete' }, ['appcmd could not remove'], DELETED],
+  ['x', { log: 'twice', arg: '/remove' }, [], [...DELETED, ...LOCKED]],
+  ['x', { arg: '/remove', fail: ' lock.*/h' }, ['appcmd could not'], [LIST, ...LOCKED].slice(0, 2)],
+  ['x', { arg: '/remove', fail: ' lock.*/w' }, ['appcmd could not'], [LIST, ...LOCKED]],
+  ['x', { arg: '/remove' }, [], [LIST, ...LOCKED]],
+  ['x', { path: '%SystemDrive%\\users\\a b' }, ['WARNING: "C:\\users\\a b\\node.exe" is in'], 9],
+  ['x', { path: '%NOBODY%;C:\\x (y) & z', port: '80', fail: 'WebS' },
+    ['WARNING: node.exe', 'WARNING: Windows has a variable PORT', 'WARNING: The Windows feat'], 9],
   ['x', { user: 'other' }, ['Administrator rights are required.'], 0],
 ];
 
@@ -89,13 +83,12 @@ describe('setup.bat in the cmd.exe of Wine', () => {
   let [runs, registry] = [0, ''];
   writeFileSync(wine.drive('double.js'), DOUBLE);
   for (const name of ['windows/system32/inetsrv/appcmd', 'windows/system32/icacls', 'bin/npm',
-    'bin/choco', 'bin/net', 'Program Files/nodejs/node', 'a & (b)/node', 'users/me (x)/nvm/node']) {
+    'bin/choco', 'bin/net', 'Program Files/nodejs/node', 'a & (b)/node', 'users/a b/node']) {
     const double = wine.drive(`${name}.exe`);
     mkdirSync(dirname(double), { recursive: true });
     rmSync(double, { force: true });
     symlinkSync(String(NODE_EXES[0]), double);
   }
-
   symlinkSync(wine.drive('drive d'), join(wine.folder, 'dosdevices', 'd:'));
 
   /** Runs setup.bat or a command in a folder on drive C that has what setup.bat looks for. */
@@ -132,36 +125,32 @@ describe('setup.bat in the cmd.exe of Wine', () => {
     return { code, stderr: stderr.trim(), made: lines.map((line): string[] => JSON.parse(line)) };
   }
 
-  for (const [folder, options, wanted, count] of RUNS) {
-    test(`C:\\${folder}, ${JSON.stringify(options)}: ${wanted.join() || 'no error'}`, async () => {
+  for (const [folder, options, texts, wanted] of RUNS) {
+    test(`C:\\${folder}, ${JSON.stringify(options)}: ${texts.join() || 'no error'}`, async () => {
       const { code, stderr, made } = await run(folder, options);
-      assert.ok(wanted.length ? wanted.every((text) => stderr.includes(text)) : !stderr, stderr);
-      assert.equal(stderr.split('WARNING').length, wanted.join().split('WARNING').length, stderr);
-      const isError = wanted.some((text) => !text.startsWith('WARNING'));
-      assert.deepEqual([code, made.length], [isError ? 1 : 0, count]);
-      if (count === 9) assert.deepEqual(made, calls(`C:\\${folder}`, ADD));
+      assert.ok(texts.length ? texts.every((text) => stderr.includes(text)) : !stderr, stderr);
+      assert.equal(stderr.split('WARNING').length, texts.join().split('WARNING').length, stderr);
+      assert.equal(code, texts.every((text) => text.startsWith('WARNING')) ? 0 : 1);
+      const all = calls(`C:\\${folder}`);
+      assert.deepEqual(made, typeof wanted === 'number' ? all.slice(0, wanted) : wanted);
     });
   }
 
   test('each line of the cmd steps of iis.yml runs', async () => {
     const workflow = readFileSync(join(ROOT, '.github', 'workflows', 'iis.yml'), 'utf8');
-    const machine = { log: 'workflow', appcmd: 'C:\\windows\\system32\\inetsrv\\appcmd.exe' };
-    const setups = [calls(INETPUB, ADD), calls(INETPUB, MOVE), REMOVE];
+    const options = { log: 'workflow', appcmd: 'C:\\windows\\system32\\inetsrv\\appcmd.exe' };
     for (const step of workflow.split(/^ {6}- /m)) {
       const script = /^ {8}run: (?:\|\n)?([^]*)/m.exec(step)?.[1];
       if (!script || /shell: powershell|if: failure/.test(step)) continue;
-      const lines = [...script.matchAll(/^ *(?:call )?(.+)/gm)].map(([, line = '']) => line);
-      const wanted = lines.flatMap((line) => {
-        if (/^(if|cd|xcopy) /.test(line)) return [];
-        if (/setup\.bat/.test(line)) return setups.shift() ?? [];
-        return [line.replace('%APPCMD%', 'appcmd').replace('%PAGE%', 'http://x/').split(' ')];
-      });
       writeFileSync(wine.drive('step.cmd'), `@echo off\r\n${script.replaceAll('\n', '\r\n')}`);
-      const { code, stderr, made } = await run('clone', machine, 'C:\\step.cmd');
+      const { code, stderr, made } = await run('clone', options, 'C:\\step.cmd');
       assert.equal(code, 0, script + stderr);
-      assert.deepEqual(made, wanted);
+      const ran = made.map((call) => call.join(' '));
+      for (const [line] of script.matchAll(/(npm|choco|net|%APPCMD%) .*/g)) {
+        const wanted = line.replace('%APPCMD%', 'appcmd').replace('%PAGE%', 'http://x/');
+        assert.ok(ran.includes(wanted), `${wanted} is not in:\n${ran.join('\n')}`);
+      }
     }
-    assert.deepEqual(setups, []);
   });
 
   test('the tests above have seen every message of setup.bat', () => {
