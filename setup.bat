@@ -214,7 +214,7 @@ exit /b 1
 rem Rarer symptoms under IIS:
 rem iisnode's installer says "a script required for this install could not be run": install IIS
 rem first. Under IIS Shared Configuration: turn that off, install iisnode, and turn it on again.
-rem 500.1002 without a log on Windows Server 2012: Node.js 22 is the last that starts there.
+rem 500.1002 with an empty log on Windows Server 2012: Node.js 22 is the last that starts there.
 rem ERR_REQUIRE_ESM, "require is not defined": remove "type": "module" from package.json.
 rem 400 for a file of public: its name has a space or a letter beyond ASCII. Rename it.
 rem .NET's ClientWebSocket fails: IIS 10 adds a second Connection header (tjanczuk/iisnode#699).
