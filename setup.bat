@@ -8,13 +8,14 @@ set "APP=/dante"
 set "POOL=DefaultAppPool"
 
 if "%APPCMD%"=="" set "APPCMD=%SystemRoot%\System32\inetsrv\appcmd.exe"
-rem "%~dp0" ends in a backslash, which would swallow a closing quote.
+rem "%~dp0" ends in a backslash, which would swallow a closing quote. So would a drive's root.
 for %%I in ("%~dp0.") do set "ROOT=%%~fI"
 set "REG=%SystemRoot%\System32\reg.exe"
 set "ICACLS=%SystemRoot%\System32\icacls.exe"
 rem IIS_IUSRS contains every application pool's identity. Its name is localised, its SID is not.
 set "IIS_IUSRS=*S-1-5-32-568"
 set "ENV=HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment"
+set "USERS=HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList"
 set "ADDRESS=http://localhost%APP%/server-faye.js"
 
 if /i "%~1"=="/?" goto help
@@ -35,14 +36,14 @@ echo Checking for iisnode ...
 if not "%errorlevel%"=="0" goto no_iisnode
 echo Checking that dante is built ...
 if not exist "%ROOT%\dist\server.js" goto not_built
-echo Checking that the folder is outside the user profiles ...
-for %%I in ("%PUBLIC%\..") do set "PROFILES=%%~fI"
+echo Checking that IIS can reach the folder ...
+if "%ROOT:~-1%"=="\" goto in_root
+rem "call" expands %SystemDrive% and the like. %REG% has no quotes, as "for" would drop one.
+set "PROFILES="
+for /f "tokens=2,*" %%A in ('%REG% query "%USERS%" /v ProfilesDirectory') do call set "PROFILES=%%B"
 set "ABOVE=%ROOT%"
-:climb
-if /i "%ABOVE%"=="%PROFILES%" goto in_profile
-set "BELOW=%ABOVE%"
-for %%I in ("%ABOVE%\..") do set "ABOVE=%%~fI"
-if not "%ABOVE%"=="%BELOW%" goto climb
+call :climb
+if not "%errorlevel%"=="0" goto in_profile
 
 echo Letting web.config choose the handlers ...
 "%APPCMD%" unlock config "%SITE%%APP%" -section:system.webServer/handlers -commitpath:apphost
@@ -74,37 +75,59 @@ if not "%errorlevel%"=="0" goto register_failed
 if not "%errorlevel%"=="0" goto register_failed
 
 rem The warnings come last, so that they are still on the screen at the end.
+echo.
 rem iisnode finds node.exe in the PATH of IIS, a service: the machine's, without the user's part.
-rem "call" expands %ProgramFiles% and the like in it. %REG% has no quotes, as "for" would drop one.
 set "MACHINE_PATH="
 for /f "tokens=2,*" %%A in ('%REG% query "%ENV%" /v Path') do call set "MACHINE_PATH=%%B"
 set "NODE="
 for %%I in (node.exe) do set "NODE=%%~$MACHINE_PATH:I"
-if not "%NODE%"=="" goto check_websocket
-echo. 1>&2
+if "%NODE%"=="" goto no_node
+rem nvm's folder in the PATH is a link, so node.exe itself has to say where it is.
+set "PATH=%MACHINE_PATH%;%PATH%"
+for /f "delims=" %%I in ('node.exe -p "fs.realpathSync(process.execPath)"') do set "NODE=%%I"
+set "ABOVE=%NODE%"
+call :climb
+if "%errorlevel%"=="0" goto check_port
+echo WARNING: "%NODE%" is in a user profile, where IIS cannot start it. 1>&2
+goto install_node
+:no_node
 echo WARNING: node.exe is not in the machine's PATH, so IIS cannot start it. 1>&2
-echo Install Node.js for all users from https://nodejs.org/, then run iisreset. 1>&2
+:install_node
+echo Install Node.js for all users from https://nodejs.org/, then restart IIS. 1>&2
+:check_port
+"%REG%" query "%ENV%" /v PORT >nul 2>nul
+if not "%errorlevel%"=="0" goto check_websocket
+echo WARNING: Windows has a variable PORT, which wins over the one that iisnode sets. 1>&2
+echo Delete it, then restart IIS: reg delete "%ENV%" /v PORT 1>&2
 :check_websocket
 rem This asks for the module, as IIS loads what its configuration lists; iiswsock.dll may be unused.
 "%APPCMD%" list module /name:WebSocketModule >nul
 if "%errorlevel%"=="0" goto registered
-echo. 1>&2
 echo WARNING: The Windows feature "WebSocket Protocol" is missing, so WebSockets may fail. 1>&2
-echo Run: dism /online /enable-feature /featurename:IIS-WebSockets /all 1>&2
-echo Then run iisreset. 1>&2
+echo Run this, then restart IIS: dism /online /enable-feature /featurename:IIS-WebSockets /all 1>&2
 :registered
 echo.
-echo Done. If you installed Node.js or changed PATH after IIS started, run iisreset now.
-echo Page:  %ADDRESS%
-echo Check: npm run check -- %ADDRESS%
+echo Done. Page: %ADDRESS%
+echo Check it: npm run check -- %ADDRESS%
+echo If you installed Node.js or changed PATH or PORT after IIS started, restart IIS:
+echo net stop was /y, then net start w3svc
 echo.
-echo If the page is blank with status 500, find the substatus (the number after 500) in the log:
+echo If the page is blank with status 500, run: netsh http flush logbuffer
+echo Then find the substatus, the number after 500, in the log:
 echo "%SystemDrive%\inetpub\logs\LogFiles\W3SVC1"
-echo   1000  node.exe did not start. Add its folder to the machine's PATH, then run iisreset.
-echo   1002  node.exe ended or did not listen. Read the files in "%ROOT%\iisnode".
-echo To see the cause in the browser, set devErrorsEnabled to true in web.config.
-echo Set it back to false afterwards: every visitor can see the cause.
+echo   1000  node.exe did not start. Restart IIS. If that does not help, restart Windows.
+echo   1001  node.exe did not listen on iisnode's pipe within 25 s. Read the files as for 1002.
+echo   1002  node.exe ended. Read the files in "%ROOT%\iisnode".
+echo To show the cause to every visitor, set devErrorsEnabled to true in web.config for a moment.
 pause
+exit /b 0
+
+rem Returns 1 if ABOVE is in a user profile.
+:climb
+if /i "%ABOVE%"=="%PROFILES%" exit /b 1
+set "BELOW=%ABOVE%"
+for %%I in ("%ABOVE%\..") do set "ABOVE=%%~fI"
+if not "%ABOVE%"=="%BELOW%" goto climb
 exit /b 0
 
 :remove
@@ -115,6 +138,7 @@ echo Removing the application %APP% ...
 if not "%errorlevel%"=="0" goto remove_failed
 :removed
 rem Last, and without an application too: IIS rejects a web.config that uses a locked section.
+rem From now on the path denies both sections, even where the server allows them.
 echo Locking the sections that setup.bat unlocked ...
 "%APPCMD%" lock config "%SITE%%APP%" -section:system.webServer/handlers -commitpath:apphost
 if not "%errorlevel%"=="0" goto remove_failed
@@ -131,7 +155,7 @@ echo setup.bat /remove  removes the application from IIS and keeps the folder
 echo setup.bat /?       shows this help
 echo.
 echo Run it as administrator. You can change the site, path and pool at the top of setup.bat.
-echo The variable APPCMD can name another appcmd.exe, for example that of IIS Express.
+echo The variable APPCMD can name another appcmd.exe.
 echo In a script, run "setup.bat <nul": it then does not wait for a key.
 exit /b 0
 
@@ -151,12 +175,16 @@ echo IIS has no module named iisnode. Install iisnode-full-v0.2.26-x64.msi from 
 echo https://github.com/Azure/iisnode/releases, then run setup.bat again. 1>&2
 goto failed
 :not_built
-echo "%ROOT%\dist\server.js" does not exist. Run npm install in "%ROOT%", 1>&2
-echo then run setup.bat again. 1>&2
+echo "%ROOT%\dist\server.js" does not exist. Run npm install there, 1>&2
+echo or npm run build if that did not build it. Then run setup.bat again. 1>&2
 goto failed
+:in_root
+echo "%ROOT%" is a whole drive, and IIS would be allowed to read all of it. 1>&2
+goto move
 :in_profile
 echo "%ROOT%" is in a user profile, where IIS cannot start Node.js (EPERM: lstat). 1>&2
-echo Move the folder, for example to C:\inetpub\dante, and run setup.bat there. 1>&2
+:move
+echo Move dante, for example to C:\inetpub\dante, and run setup.bat there. 1>&2
 goto failed
 :unlock_failed
 echo appcmd could not unlock the section for "%SITE%%APP%". Its message is above. 1>&2
@@ -184,13 +212,9 @@ pause
 exit /b 1
 
 rem Rarer symptoms under IIS:
-rem 500.19, 0x80070021: web.config uses locked sections. Run setup.bat.
-rem EPERM: lstat: node.exe or the folder is in a user profile, as with nvm. Move it.
-rem ERR_REQUIRE_ESM: package.json has "type": "module", but iisnode can only require() its script.
-rem 503 under load: raise IIS's limit of 5000 requests per application
-rem (appcmd set config -section:system.webServer/serverRuntime /appConcurrentRequestLimit:100000
-rem /commit:apphost) or the pool's queueLength of 1000.
-rem The eleventh reader waits: Windows 8, 10 and 11 serve ten requests at a time.
+rem iisnode's installer says "a script required for this install could not be run": install IIS
+rem first. Under IIS Shared Configuration: turn that off, install iisnode, and turn it on again.
+rem 500.1002 with an empty log on Windows Server 2012: Node.js 22 is the last that starts there.
+rem ERR_REQUIRE_ESM, "require is not defined": remove "type": "module" from package.json.
 rem 400 for a file of public: its name has a space or a letter beyond ASCII. Rename it.
-rem .NET's ClientWebSocket fails on IIS 10: Windows adds a second Connection header
-rem (tjanczuk/iisnode#699). Browsers accept it.
+rem .NET's ClientWebSocket fails: IIS 10 adds a second Connection header (tjanczuk/iisnode#699).

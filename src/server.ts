@@ -14,7 +14,7 @@ try {
 } catch (error) {
   const { message, syscall } = error as NodeJS.ErrnoException;
   if (error instanceof SettingError) fail(message);
-  else if (syscall) fail(`The server cannot read its files. ${message}.`);
+  else if (syscall) fail(`Restore public/, or let this account read it: ${message}.`);
   else throw error;
 }
 

@@ -7,12 +7,14 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { hostInIisnode } from '../dist/iisnode.js';
+import { SCRIPT } from '../dist/app.js';
 import { listen } from './support/app.js';
 import { kill } from './support/bounds.js';
 import { copyProject, ROOT, runNode, startServer, type Program } from './support/program.js';
-import { collect, connectTo, exchange, handshake, parseResponse, request } from './support/raw.js';
+import { exchange, handshake, parseResponse, request } from './support/raw.js';
 import { until } from './support/until.js';
+
+const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
 /** Instead of iisnode's interceptor.js: moves argv up, and write() returns nothing. */
 const INTERCEPTOR = `
@@ -73,7 +75,7 @@ describe('behind iisnode', () => {
   let port: number;
   before(async () => {
     const env = { PORT: pipe, LOG: log, IISNODE_VERSION: '0.2.26' };
-    program = runNode(['-e', INTERCEPTOR, join(ROOT, 'server-faye.js')], env);
+    program = runNode(['-e', INTERCEPTOR, join(ROOT, SCRIPT)], env);
     await until(() => existsSync(log) && /\n$/.test(readFileSync(log, 'utf8')), 'the server');
     port = await listen(iisnode);
   });
@@ -84,16 +86,15 @@ describe('behind iisnode', () => {
     iisnode.closeAllConnections();
     rmSync(folder, { recursive: true, force: true });
   });
-  const get = (path: string) => exchange(port, request(`/dante/server-faye.js${path}`));
+  const get = (path: string) => exchange(port, request(`/dante/${SCRIPT}${path}`));
   const upgrade = async (path: string, headers = {}): Promise<number> => {
-    const text = handshake(`/dante/server-faye.js${path}`, headers);
+    const text = handshake(`/dante/${SCRIPT}${path}`, headers);
     return (await exchange(port, text, { keep: true })).status;
   };
 
-  test('the program logs where it listens, and serves the page and its files', async () => {
+  test('the program logs where it listens, and serves the page', async () => {
     assert.equal(readFileSync(log, 'utf8'), `stdoutListening on ${pipe}\n`);
     assert.match((await get('')).body, /<!doctype html>/i);
-    assert.match((await get('/style.css')).body, /--paper/);
   });
 
   for (const Connection of ['Upgrade', 'upgrade', 'keep-alive, Upgrade']) {
@@ -105,7 +106,7 @@ describe('behind iisnode', () => {
   }
 
   test('requests succeed after a refusal, and after a body that never came', async () => {
-    const post = request('/dante/server-faye.js', { 'Content-Length': '3' }, 'POST');
+    const post = request(`/dante/${SCRIPT}`, { 'Content-Length': '3' }, 'POST');
     const posted = exchange(port, post);
     for (let i = 0; i < 10; i += 1) {
       assert.equal(await upgrade('/ws?from=x'), 400);
@@ -118,24 +119,10 @@ describe('behind iisnode', () => {
   });
 });
 
-test('idle pipes stay open; only a handshake is repaired, not the bytes after it', async (t) => {
-  const server = createServer(({ headers }, response) => response.end(headers.connection));
-  hostInIisnode(server, { path: 'pipe' });
-  server.on('upgrade', ({ headers }, socket) => {
-    socket.write(`HTTP/1.1 101 ${headers.connection}\r\n\r\n`);
-    socket.pipe(socket);
-  });
-  const port = await listen(server);
-  t.after(() => void server.close());
-  const plain = await exchange(port, request('/', { Connection: 'keep-alive' }), { keep: true });
-  assert.equal(plain.body, 'keep-alive');
-  const text = handshake('/ws', { Connection: 'keep-alive' });
-  const { socket, received } = collect(connectTo(port));
-  socket.write(text);
-  await until(() => received().endsWith('\r\n\r\n'), 'the response');
-  socket.end(text);
-  await once(socket, 'close');
-  assert.equal(received(), `HTTP/1.1 101 Upgrade\r\n\r\n${text}`);
+test('under iisnode, a PORT that is no pipe prints one line and exits with 1', async () => {
+  const { output, exited } = runNode([SCRIPT], { PORT: '3000', IISNODE_VERSION: '0.2.26' });
+  assert.deepEqual([await exited, output.stdout], [1, '']);
+  assert.match(output.stderr, /^PORT: "3000" is not the pipe .* delete the variable PORT .*\n$/);
 });
 
 test('without iisnode, a Connection without Upgrade is not accepted', async (t) => {
@@ -144,28 +131,27 @@ test('without iisnode, a Connection without Upgrade is not accepted', async (t) 
   assert.equal((await exchange(port, text, { keep: true })).status, 426);
 });
 
-test('web.config maps the script, and passes WebSockets and errors on', () => {
+test('web.config passes the script to iisnode and serves nothing else', () => {
   const text = readFileSync(join(ROOT, 'web.config'), 'utf8').replace(/<!--[^]*?-->/g, '');
-  const tags = [...text.matchAll(/<(\w+)\s([^/]*?)\s*\/>/g)].map(([, name, attributes]) =>
-    `${name} ${attributes?.trim().replace(/\s+/g, ' ')}`);
-  assert.match(text, /<handlers>\s*<clear \/>\s*<add /);
-  assert.deepEqual(tags, [
-    'webSocket enabled="false"',
-    'clear ',
-    'add name="iisnode" path="server-faye.js" verb="*" modules="iisnode"',
-    'httpErrors existingResponse="PassThrough"',
-    'iisnode maxConcurrentRequestsPerProcess="100000" watchedFiles="" ' +
-      'debuggingEnabled="false" devErrorsEnabled="false"',
-  ]);
+  assert.match(text, /<handlers>\s*<clear \/>\s*<add [^>]*\/>\s*<\/handlers>/);
+  for (const part of [
+    `path="${SCRIPT}" verb="*"`, 'webSocket enabled="false"', 'existingResponse="PassThrough"',
+    'watchedFiles=""', 'debuggingEnabled="false"', 'devErrorsEnabled="false"',
+  ]) assert.ok(text.includes(part), part);
 });
 
-test('server-faye.js names a module that is missing, and where to run npm install', async (t) => {
-  for (const [folder, reason] of [['node_modules', /'faye-/], ['dist', /server\.js'/]] as const) {
-    const root = copyProject(t);
-    rmSync(join(root, folder), { recursive: true });
-    const { output, exited } = runNode([join(root, 'server-faye.js')], {}, { cwd: root });
-    assert.equal(await exited, 1);
-    assert.match(output.stderr, reason);
-    assert.match(output.stderr, /^Cannot find module '[^\n]*'\. Run npm install in [^\n]+\n$/);
+for (const [part, line] of [
+  ['dist', /^Cannot find module '.*server\.js'\. Run npm run build in .*\n$/],
+  ['node_modules/faye-websocket', /^Cannot find module 'faye-.*'\. Run npm install in .*\n$/],
+  ['public', /^Restore public\/, or let this account read it: ENOENT.*public'\.\n$/],
+] as const) {
+  for (const args of [[SCRIPT], scripts.start.split(' ').slice(1)]) {
+    test(`without ${part}, ${args[0]} prints one line with the remedy`, async (t) => {
+      const cwd = copyProject(t);
+      rmSync(join(cwd, part), { recursive: true });
+      const { output, exited } = runNode(args, { PORT: '0' }, { cwd });
+      assert.equal(await exited, 1);
+      assert.match(output.stderr, line);
+    });
   }
-});
+}
