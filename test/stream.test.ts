@@ -32,7 +32,7 @@ const ROWS: Row[] = [
   { bytes: plain('/', '', 'DELETE'), status: 405, body: /^DELETE is not/ },
   { bytes: handshake('/ws', { Connection: undefined }), status: 426, ends: true },
   { bytes: plain('/client.js', 'Expect: nothing\r\n'), status: 200 },
-  { bytes: plain('/ws'), status: 426, body: /^This is a Web/, ends: true },
+  { bytes: plain('/ws'), status: 426, body: /^A WebSocket needs/, ends: true },
   { bytes: plain('/style.css', 'Connection: close\r\n'), status: 200, body: /{/, ends: true },
   { bytes: plain('/', LENGTH, 'POST') + 'abc', status: 405, body: /^POST is not/, ends: true },
   { bytes: plain('/', CHUNKED) + `3\r\nabc\r\n${END}`, status: 200, body: HTML, ends: true },
