@@ -1,0 +1,334 @@
+// @ts-check
+/** Tries a host as a browser does, and says what is wrong. It needs nothing but Node.js. */
+const { createHash, randomBytes } = require('node:crypto');
+const { once } = require('node:events');
+const http = require('node:http');
+const https = require('node:https');
+const { setTimeout: sleep } = require('node:timers/promises');
+const { inspect, parseArgs } = require('node:util');
+
+const SILENT_MS = 8000; // The server is never silent for more than 5 s.
+const PAUSE_MS = 6500; // Longer than Node.js keeps idle connections by default.
+// Frames of a client, masked with zeros (RFC 6455 section 5.2).
+const PING = Buffer.from([137, 128, 0, 0, 0, 0]);
+const CLOSE = Buffer.from([136, 128, 0, 0, 0, 0]);
+const TOO_LONG = Buffer.from([129, 254, 4, 1, 0, 0, 0, 0, ...Buffer.alloc(1025, 'x')]);
+
+/** What to request below the page, and the status and body to expect.
+ * @type {[what: string, method: string, name: string, headers: {}, status: number, body: RegExp][]}
+ */
+const REQUESTS = [
+  ['handshake', 'UPGRADE', 'ws', {}, 101, /^$/],
+  ['firefox', 'UPGRADE', 'ws', { Connection: 'keep-alive, Upgrade' }, 101, /^$/],
+  ['origin', 'UPGRADE', 'ws', { Origin: 'https://stranger.example' }, 403, /^Pages of https:/],
+  ['query', 'UPGRADE', 'ws?from=x', {}, 400, /^from is "x"/],
+  ['error', 'UPGRADE', 'wsx', {}, 404, /^Not found/],
+  ['error', 'UPGRADE', 'ws', { 'Sec-WebSocket-Version': '8' }, 426, /version 13/],
+  ['error', 'GET', 'missing.js', {}, 404, /^Not found/],
+  ['error', 'GET', 'ws', {}, 426, /^This is a WebSocket stream/],
+  ['error', 'POST', 'client.js', { 'Content-Length': '0' }, 405, /^POST is not allowed/],
+];
+const FOLDER = [
+  '../', '../package.json', '../web.config', '../README.md', '../setup.bat', '../src/app.ts',
+  '../dist/server.js', '../iisnode/index.html', '../node_modules/faye-websocket/README.md', 'debug',
+];
+
+/** Causes and remedies, the first that matches what was tried and the status and sentence of the
+ * response, or the code of an error. @type {[RegExp, string][]}
+ */
+const CAUSES = [
+  [/ (ECONNREFUSED|E.*NOTFOUND|EAI_AGAIN)/, 'Nothing answers there: correct the address, or ' +
+    'start the server and the proxy.'],
+  [/ (ERR_SSL|EPROTO)/, 'That port does not speak TLS: try http.'],
+  [/CERT|ERR_TLS|UNABLE_TO/, 'Node.js does not trust the certificate: renew it, or let the host ' +
+    'send the intermediate ones too. If it is your own, set NODE_EXTRA_CA_CERTS=FILE.'],
+  [/^page (HPE_|ECONN|400 .*HTTPS)/, 'That port does not speak HTTP: try https.'],
+  [/^many| 429|^pool 503/, 'The host limits how much one client may ask for: allow more; in IIS, ' +
+    'Windows 10 and 11 serve ten requests at a time.'],
+  [/^(?!handshake|pool)\w+ TIMEOUT/, 'The host is stuck, or slow: try --timeout 60.'],
+  [/^page 3/, 'The host redirects: check that address instead. A login must let dante through.'],
+  [/ 401/, 'The host asks for a password: check http://USER:PASSWORD@HOST/.'],
+  [/^page 404 Not found\. The/, 'The server gets another path: correct the address, or let the ' +
+    'proxy remove the folder; in nginx, location /dante/ { proxy_pass http://ADDRESS/; }.'],
+  [/ 50[0234]/, 'The host cannot reach the server: start it, or correct its address; in IIS, see ' +
+    '"A blank 500" in README.md.'],
+  [/^page/, 'That is not the page: correct the address, or what the host maps to it.'],
+  [/^slash/, 'The address lacks its slash: check PAGE/, and let the host redirect to it.'],
+  [/^file/, 'The host does not pass this path on to the server, as it does the page.'],
+  [/ 403 Pages of/, 'The server sees another Host than the browser: pass it on with its port (in ' +
+    'nginx, proxy_set_header Host $http_host; in Apache, ProxyPreserveHost On; in IIS with ARR, ' +
+    'preserveHostHeader), or set ALLOWED_ORIGINS=ORIGIN.'],
+  [/^handshake 426 .*1\.0/, 'A proxy speaks HTTP/1.0 to the server: in nginx, proxy_http_version ' +
+    '1.1, and set Upgrade and Connection as in test/nginx.conf.'],
+  [/^handshake 426/, 'A proxy drops Upgrade, Connection or another header: in nginx, set them as ' +
+    'in test/nginx.conf; in Apache, ProxyPass … upgrade=websocket.'],
+  [/^handshake/, 'The host answers handshakes itself, or changes them: let it pass them on as it ' +
+    'does the page; in IIS, turn its own WebSocket module off.'],
+  [/^firefox/, 'The host loses Upgrade from `Connection: keep-alive, Upgrade`, which Firefox ' +
+    'sends: pass it on, or set it to upgrade; in IIS, keep src/iisnode.ts.'],
+  [/^origin 101/, 'The host drops or changes Origin, so any site can open the stream: pass it on.'],
+  [/^query (101|404)/, 'The host drops the query, and pages that return start again: pass it on.'],
+  [/^folder/, 'Anybody can read this: pass its path on to the server; in IIS, web.config must be ' +
+    'in force: make this folder the application.'],
+  [/^max/, 'Set max in public/index.html to what the stream has. If it has no end, remove max.'],
+  [/^pool/, 'The host reuses connections that the server has closed: let it keep idle ones for ' +
+    'less than 120 s; in IIS, keep src/iisnode.ts.'],
+  [/^held/, 'The host holds back what the server sends: turn its buffering and compression off.'],
+  [/^deaf/, 'What a browser sends after the handshake does not reach the server: pass it on.'],
+  [/^silence/, 'The host closes a connection that is silent for so long. Allow more than 5 s: in ' +
+    'nginx, proxy_read_timeout 30s; in HAProxy, timeout tunnel 30s.'],
+  [/^life/, 'The host closes a connection after this time, although messages come: allow more.'],
+  [/^early/, 'The server ended the stream too early, or not at all: see its log. All servers ' +
+    'behind this address must run the same version.'],
+  [/^header/, 'The host drops or changes a header: leave it as the server sends it.'],
+  [/^/, 'The host replaces the responses to errors: pass them on; in nginx, ' +
+    'proxy_intercept_errors off; in IIS, <httpErrors existingResponse="PassThrough" />.'],
+];
+
+let page = new URL('http://localhost/');
+let script = page; // The page's script; the stream is next to it.
+let html = '';
+let total = Infinity; // How many messages the stream has.
+let timeoutMs = 0;
+let whole = false; // Whether to wait for the end of the stream.
+let doing = ''; // The check that runs.
+
+/** A failed check: what was seen, and as its message the cause and the remedy. */
+class Fault extends Error {
+  /** @param {string} what @param {string} seen @param {string} [came] */
+  constructor(what, seen, came = '') {
+    const [, cause = ''] = CAUSES.find(([pattern]) => pattern.test(`${what} ${came}`)) ?? [];
+    super(cause.replace('PAGE', page.href).replace('=ORIGIN', `=${page.origin}`));
+    this.seen = seen;
+  }
+}
+
+/** @typedef {[http.IncomingMessage, import('node:net').Socket?, Buffer?]} Came for an event */
+/**
+ * Sends a request, or a handshake with the method UPGRADE. Throws without a complete response.
+ * @param {string} what @param {string | URL} name @param {http.OutgoingHttpHeaders} more
+ */
+async function ask(what, name, method = 'GET', more = {}) {
+  const url = new URL(name, script);
+  const key = randomBytes(16).toString('base64');
+  const handshake = method === 'UPGRADE' && {
+    Origin: page.origin, Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Key': key,
+    'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Extensions': 'permessage-deflate',
+  };
+  const headers = { 'User-Agent': 'Mozilla/5.0', 'Accept-Language': 'en', ...handshake, ...more };
+  const network = { agent: false, autoSelectFamily: true, autoSelectFamilyAttemptTimeout: 2000 };
+  const signal = AbortSignal.timeout(timeoutMs);
+  const options = { method: handshake ? 'GET' : method, headers, signal, ...network };
+  const request = (url.protocol === 'https:' ? https : http).request(url, options).end();
+  const line = `${method} ${url.pathname}${url.search}`;
+  try {
+    const events = [once(request, 'response'), once(request, 'upgrade')];
+    const [response, socket, head] = /** @type {Came} */ (await Promise.race(events));
+    socket?.on('error', () => {}).unshift(head); // After an error it closes.
+    const body = socket ? '' : `${Buffer.concat(await response.toArray())}`;
+    const text = /<title>([^<]*)/i.exec(body)?.[1] ?? body;
+    const sentence = text.replace(/(<[^>]*>|\s)+/g, ' ').trim().slice(0, 150);
+    const { statusCode: status = 0, headers } = response;
+    const seen = `${line}: ${status} ${inspect(headers.location ?? sentence)}`;
+    const fault = new Fault(what, seen, `${status} ${sentence}`);
+    const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`);
+    const isValid = headers['sec-websocket-accept'] === accept.digest('base64');
+    if (status === 101 && !isValid) throw fault;
+    return { status, headers, body, sentence, socket, fault };
+  } catch (error) {
+    if (error instanceof Fault) throw error;
+    const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
+    const late = signal.aborted && `no complete response within ${timeoutMs / 1000} s`;
+    throw new Fault(what, `${line}: ${late || message || code}`, late ? 'TIMEOUT' : code);
+  }
+}
+
+/** @param {typeof REQUESTS[number]} request */
+async function expect([what, method, name, headers, status, body]) {
+  const answer = await ask(what, name, method, headers);
+  answer.socket?.destroy();
+  if (answer.status !== status || !body.test(answer.body)) throw answer.fault;
+}
+
+/** Opens the stream, and collects what comes; `code` is 0 until it ends. */
+async function open(from = 0, what = 'handshake') {
+  const { socket, fault } = await ask(what, `ws?from=${from}`, 'UPGRADE');
+  if (!socket) throw fault;
+  const openedMs = performance.now();
+  const counts = { messages: 0, signs: 0, pongs: 0, code: 0, firstMs: Infinity, longestMs: 0 };
+  const reader = { socket, from, openedMs, heardMs: openedMs, ...counts };
+  let bytes = Buffer.alloc(0);
+  socket.on('close', () => (reader.code ||= 1006)).on('data', (chunk) => {
+    bytes = Buffer.concat([bytes, chunk]);
+    for (;;) {
+      // Frames of a server are not masked (RFC 6455 section 5.2).
+      const [first = 0, short = 0] = bytes;
+      const start = short < 126 ? 2 : short === 126 ? 4 : 10;
+      if (bytes.length < start) return;
+      const size = Math.min(start - 2, 6); // Of the length: 48 bits are enough.
+      const end = start + (size ? bytes.readUIntBE(start - size, size) : short);
+      if (bytes.length < end) return;
+      const [opcode, nowMs] = [first & 15, performance.now()];
+      reader.longestMs = Math.max(reader.longestMs, nowMs - reader.heardMs);
+      reader.heardMs = nowMs;
+      if (opcode === 8) reader.code ||= end > start ? bytes.readUInt16BE(start) : 1005;
+      else if (opcode === 10) reader.pongs += 1;
+      else if (opcode === 2 && end === start) reader.signs += 1;
+      else if ((reader.messages += 1) === 1) reader.firstMs = nowMs - openedMs;
+      bytes = bytes.subarray(end);
+    }
+  });
+  return reader;
+}
+
+/** Waits until `condition` holds, or for `ms`. @param {() => unknown} condition */
+async function until(condition, ms = timeoutMs) {
+  const endMs = performance.now() + ms;
+  while (!condition() && performance.now() < endMs) await sleep(2);
+}
+
+/** @param {number} ms */
+const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
+
+/** Throws if the stream is silent for too long, was cut off, or has ended too early.
+ * @param {Awaited<ReturnType<typeof open>>} reader
+ */
+function judge({ code, messages, from, heardMs, longestMs, openedMs }) {
+  const nowMs = performance.now();
+  const silentMs = nowMs - heardMs;
+  const end = code === 1006 ? 'cut off' : code ? `closed with ${code}` : 'open';
+  const seen = `from=${from} of ${total}: ${messages} messages, ${end} after ` +
+    `${seconds(nowMs - openedMs)}, silent for the last ${seconds(silentMs)}`;
+  if (!code && silentMs > SILENT_MS) throw new Fault('held', seen);
+  if (code === 1006) throw new Fault(silentMs > longestMs ? 'silence' : 'life', seen);
+  const isEarly = total < Infinity && messages !== total - from;
+  if (code > 1000 || (code && isEarly)) throw new Fault('early', seen);
+  return seen;
+}
+
+/** The most fundamental first: the first failure explains those that would follow.
+ * @type {[name: string, check: () => Promise<string | void>][]}
+ */
+const CHECKS = [
+  ['the page and its script are there', async () => {
+    const { status, body, fault } = await ask('page', page);
+    const src = /<script\b[^>]*\ssrc="([^"]*client\.js)"/i.exec(body)?.[1];
+    if (status !== 200 || !src) throw fault;
+    [html, script] = [body, new URL(src, page)];
+    const [last = ''] = /[^/]*$/.exec(page.pathname.toLowerCase()) ?? [];
+    const file = await ask(src.toLowerCase().startsWith(last) ? 'file' : 'slash', script);
+    const isScript = /javascript/.test(`${file.headers['content-type']}`);
+    if (file.status !== 200 || !isScript) throw file.fault;
+  }],
+  ['a browser can open the stream, and gets errors as they are', async () => {
+    for (const request of REQUESTS) await expect(request);
+  }],
+  ['nothing else of the folder is served', async () => {
+    for (const name of FOLDER) {
+      const { status, body, fault } = await ask('folder', name);
+      if (status === 200 && body !== html) throw fault;
+    }
+  }],
+  ['page and stream have as many messages', async () => {
+    const max = Number(/<progress\b[^>]*\smax="(\d+)"/i.exec(html)?.[1] ?? Infinity);
+    const { sentence } = await ask('query', 'ws?from=x', 'UPGRADE');
+    total = Number(/ from 0 to (\d+)\.$/.exec(sentence)?.[1] ?? Infinity);
+    if (max !== total) throw new Fault('max', `the page has ${max}, the stream ${total}`);
+    return `${total}`;
+  }],
+  ['what is sent arrives at once, and silence ends no stream', async () => {
+    // Pings wake a connection and push messages through, so one of the two sends none.
+    const [quiet, busy] = await Promise.all([open(), open()]);
+    const delays = [0, 0, 0];
+    for (const i of delays.keys()) {
+      const sentMs = performance.now();
+      busy.socket.write(PING);
+      await until(() => busy.pongs > i || busy.code, SILENT_MS);
+      delays[i] = performance.now() - sentMs;
+      for (const reader of [quiet, busy]) judge(reader);
+      if (busy.pongs === 0 && !busy.code) throw new Fault('deaf', 'no pong to a ping');
+    }
+    const [, delayMs = 0] = delays.sort((a, b) => a - b); // One may be late on a busy machine.
+    if (delayMs > 1000) throw new Fault('held', `a pong took ${seconds(delayMs)}`);
+    busy.socket.write(TOO_LONG);
+    await until(() => busy.code);
+    if (busy.code !== 1009) judge(busy);
+    if (!busy.code) throw new Fault('deaf', 'no close after a message over 1 KiB');
+    const isSilent = () => performance.now() - quiet.heardMs > SILENT_MS;
+    const isDone = () => quiet.code || isSilent() || (quiet.signs > 0 && !whole);
+    await until(isDone, whole && total < Infinity ? Infinity : SILENT_MS);
+    const story = judge(quiet);
+    quiet.socket.end(CLOSE);
+    // A message that comes only with the next one was held back.
+    if (quiet.firstMs - busy.firstMs > 1000) throw new Fault('held', 'the first message is late');
+    return quiet.signs ? story : `${story}; a longer silence was not tried`;
+  }],
+  ['from=N continues, and the close follows the last message', async () => {
+    if (total === Infinity) return void (await open(1000)).socket.end(CLOSE);
+    for (const from of [total, Math.max(total - 1, 0)]) {
+      const reader = await open(from);
+      await until(() => reader.code);
+      const story = judge(reader);
+      if (!reader.code && from < total && !reader.messages) return 'it is not due yet';
+      if (!reader.code) throw new Fault('early', story);
+    }
+    return undefined;
+  }],
+  ['50 readers at once hear the stream', async () => {
+    const readers = await Promise.all(Array.from({ length: 50 }, () => open(0, 'many')));
+    for (const { socket } of readers) socket.write(PING);
+    await until(() => readers.every(({ pongs, code }) => pongs || code));
+    const dead = readers.filter(({ pongs, code }) => !pongs && code !== 1000);
+    if (dead.length > 0) throw new Fault('many', `${dead.length} of 50 connections are dead`);
+    for (const { socket } of readers) socket.end(CLOSE);
+  }],
+  ['90 requests, 20 clients that vanish, and a pause do no harm to later requests', async () => {
+    /** @type {typeof REQUESTS} */
+    const requests = REQUESTS.map(([, ...rest]) => ['pool', ...rest]);
+    for (let i = 0; i < 10; i += 1) await Promise.all(requests.map(expect));
+    await sleep(PAUSE_MS);
+    await Promise.all(requests.map(expect));
+  }],
+  ['the files of the page are there, with their headers, and 304 follows an ETag', async () => {
+    const names = html.matchAll(/<(?:link|script)\b[^>]*\s(?:href|src)="([^"]+)"/gi);
+    for (const [, name = ''] of [['', page.href], ...names]) {
+      const url = new URL(name, page);
+      if (url.origin !== page.origin) continue;
+      const { status, headers, fault } = await ask('file', url);
+      if (status !== 200) throw fault;
+      const { etag = '', 'cache-control': cache, 'content-security-policy': policy } = headers;
+      const { status: known } = await ask('file', url, 'GET', { 'If-None-Match': etag });
+      const seen = `${name}: ${inspect({ etag, cache, policy, known })}`;
+      if (known !== 304 || !/no-cache/.test(`${cache}`) || !policy) throw new Fault('header', seen);
+    }
+  }],
+];
+
+async function main() {
+  const { positionals: [address = '', ...others], values } = parseArgs({
+    allowPositionals: true,
+    options: { whole: { type: 'boolean' }, timeout: { type: 'string', default: '10' } },
+  });
+  const isUrl = URL.canParse(address) && /^https?:$/.test(new URL(address).protocol);
+  if (!isUrl || others.length > 0 || !/^[1-9]\d{0,3}$/.test(`${values.timeout}`)) {
+    throw new Error('Usage: npm run check -- http://HOST/PATH [--whole] [--timeout SECONDS]');
+  }
+  page = script = new URL(address);
+  timeoutMs = Number(values.timeout) * 1000;
+  whole = values.whole ?? false;
+  const more = whole ? ', and as long as the stream' : '';
+  console.log(`Checking ${page.href}. This takes about 20 seconds${more}.`);
+  for (const [name, check] of CHECKS) {
+    doing = name;
+    const detail = await check();
+    console.log(`✔ ${name}${detail ? `: ${detail}` : ''}`);
+  }
+}
+
+process.stdout.on('error', () => process.exit(1)); // As in `npm run check | head`.
+void main().catch((error) => {
+  process.exitCode = 2;
+  if (!(error instanceof Fault)) return console.error(error.message);
+  process.exitCode = 1;
+  console.log(`✖ ${doing}\n    Seen: ${error.seen}\n    ${error.message}`);
+}).finally(() => process.stdout.write('', () => process.exit()));
