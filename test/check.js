@@ -8,7 +8,6 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { inspect, parseArgs } = require('node:util');
 
 const SILENT_MS = 8000; // The server is never silent for more than 5 s.
-const PAUSE_MS = 6500; // Longer than Node.js keeps idle connections by default.
 // Frames of a client, masked with zeros (RFC 6455 section 5.2).
 const PING = Buffer.from([137, 128, 0, 0, 0, 0]);
 const CLOSE = Buffer.from([136, 128, 0, 0, 0, 0]);
@@ -28,61 +27,52 @@ const REQUESTS = [
   ['error', 'GET', 'ws', {}, 426, /^This is a WebSocket stream/],
   ['error', 'POST', 'client.js', { 'Content-Length': '0' }, 405, /^POST is not allowed/],
 ];
-const FOLDER = [
-  '../', '../package.json', '../web.config', '../README.md', '../setup.bat', '../src/app.ts',
-  '../dist/server.js', '../iisnode/index.html', '../node_modules/faye-websocket/README.md', 'debug',
-];
 
-/** Causes and remedies, the first that matches what was tried and the status and sentence of the
- * response, or the code of an error. @type {[RegExp, string][]}
+/** Causes and remedies, the first that matches what was tried and what came: the status and the
+ * sentence of the response, or the code of an error. @type {[RegExp, string][]}
  */
 const CAUSES = [
-  [/ (ECONNREFUSED|E.*NOTFOUND|EAI_AGAIN)/, 'Nothing answers there: correct the address, or ' +
-    'start the server and the proxy.'],
+  [/ (ECONNREFUSED|E.*NOTFOUND|EAI_AGAIN)/, 'Nothing answers there: start it, or try another.'],
   [/ (ERR_SSL|EPROTO)/, 'That port does not speak TLS: try http.'],
-  [/CERT|ERR_TLS|UNABLE_TO/, 'Node.js does not trust the certificate: renew it, or let the host ' +
-    'send the intermediate ones too. If it is your own, set NODE_EXTRA_CA_CERTS=FILE.'],
+  [/CERT|ERR_TLS|UNABLE_TO/, 'Node.js does not trust the certificate. Renew it, or also send the ' +
+    'intermediate ones; if it is your own, set NODE_EXTRA_CA_CERTS=FILE.'],
   [/^page (HPE_|ECONN|400 .*HTTPS)/, 'That port does not speak HTTP: try https.'],
-  [/^many| 429|^pool 503/, 'The host limits how much one client may ask for: allow more; in IIS, ' +
-    'Windows 10 and 11 serve ten requests at a time.'],
+  [/^many| 429|^pool 503/, 'The host limits one client: allow more. In IIS, Windows 10 and 11 ' +
+    'serve ten requests at a time.'],
   [/^(?!handshake|pool)\w+ TIMEOUT/, 'The host is stuck, or slow: try --timeout 60.'],
   [/^page 3/, 'The host redirects: check that address instead. A login must let dante through.'],
   [/ 401/, 'The host asks for a password: check http://USER:PASSWORD@HOST/.'],
   [/^page 404 Not found\. The/, 'The server gets another path: correct the address, or let the ' +
     'proxy remove the folder; in nginx, location /dante/ { proxy_pass http://ADDRESS/; }.'],
-  [/ 50[0234]/, 'The host cannot reach the server: start it, or correct its address; in IIS, see ' +
-    '"A blank 500" in README.md.'],
+  [/ 50[0234]/, 'The host cannot reach the server: start it, or correct its address in the host. ' +
+    'In IIS, see "A blank 500" in README.md.'],
   [/^page/, 'That is not the page: correct the address, or what the host maps to it.'],
   [/^slash/, 'The address lacks its slash: check PAGE/, and let the host redirect to it.'],
   [/^file/, 'The host does not pass this path on to the server, as it does the page.'],
-  [/ 403 Pages of/, 'The server sees another Host than the browser: pass it on with its port (in ' +
-    'nginx, proxy_set_header Host $http_host; in Apache, ProxyPreserveHost On; in IIS with ARR, ' +
-    'preserveHostHeader), or set ALLOWED_ORIGINS=ORIGIN.'],
-  [/^handshake 426 .*1\.0/, 'A proxy speaks HTTP/1.0 to the server: in nginx, proxy_http_version ' +
-    '1.1, and set Upgrade and Connection as in test/nginx.conf.'],
-  [/^handshake 426/, 'A proxy drops Upgrade, Connection or another header: in nginx, set them as ' +
-    'in test/nginx.conf; in Apache, ProxyPass … upgrade=websocket.'],
+  [/ 403 Pages of/, 'The server sees another Host than the browser: pass it on with its port; in ' +
+    'nginx, proxy_set_header Host $http_host. Or set ALLOWED_ORIGINS=ORIGIN.'],
+  [/^handshake 426 .*1\.0/, 'A proxy uses HTTP/1.0: in nginx, proxy_http_version 1.1.'],
+  [/^handshake 426/, 'A proxy drops Upgrade, Connection or a Sec-WebSocket header: pass them on.'],
   [/^handshake/, 'The host answers handshakes itself, or changes them: let it pass them on as it ' +
-    'does the page; in IIS, turn its own WebSocket module off.'],
-  [/^firefox/, 'The host loses Upgrade from `Connection: keep-alive, Upgrade`, which Firefox ' +
-    'sends: pass it on, or set it to upgrade; in IIS, keep src/iisnode.ts.'],
+    'does the page. In IIS, turn its own WebSocket module off.'],
+  [/^firefox/, 'The host loses Upgrade from "keep-alive, Upgrade", which Firefox sends: set ' +
+    'Connection to upgrade. In IIS, keep src/iisnode.ts.'],
   [/^origin 101/, 'The host drops or changes Origin, so any site can open the stream: pass it on.'],
   [/^query (101|404)/, 'The host drops the query, and pages that return start again: pass it on.'],
-  [/^folder/, 'Anybody can read this: pass its path on to the server; in IIS, web.config must be ' +
+  [/^folder/, 'Anybody can read this: pass its path on to the server. In IIS, web.config must be ' +
     'in force: make this folder the application.'],
   [/^max/, 'Set max in public/index.html to what the stream has. If it has no end, remove max.'],
   [/^pool/, 'The host reuses connections that the server has closed: let it keep idle ones for ' +
-    'less than 120 s; in IIS, keep src/iisnode.ts.'],
+    'less than 120 s. In IIS, keep src/iisnode.ts.'],
   [/^held/, 'The host holds back what the server sends: turn its buffering and compression off.'],
   [/^deaf/, 'What a browser sends after the handshake does not reach the server: pass it on.'],
   [/^silence/, 'The host closes a connection that is silent for so long. Allow more than 5 s: in ' +
     'nginx, proxy_read_timeout 30s; in HAProxy, timeout tunnel 30s.'],
   [/^life/, 'The host closes a connection after this time, although messages come: allow more.'],
-  [/^early/, 'The server ended the stream too early, or not at all: see its log. All servers ' +
-    'behind this address must run the same version.'],
+  [/^early/, 'The server ended the stream too early, or not at all: see its log.'],
   [/^header/, 'The host drops or changes a header: leave it as the server sends it.'],
-  [/^/, 'The host replaces the responses to errors: pass them on; in nginx, ' +
-    'proxy_intercept_errors off; in IIS, <httpErrors existingResponse="PassThrough" />.'],
+  [/^/, 'The host replaces responses to errors: pass them on. In nginx, proxy_intercept_errors ' +
+    'off; in IIS, <httpErrors existingResponse="PassThrough" />.'],
 ];
 
 let page = new URL('http://localhost/');
@@ -93,19 +83,17 @@ let timeoutMs = 0;
 let whole = false; // Whether to wait for the end of the stream.
 let doing = ''; // The check that runs.
 
-/** A failed check: what was seen, and as its message the cause and the remedy. */
-class Fault extends Error {
-  /** @param {string} what @param {string} seen @param {string} [came] */
-  constructor(what, seen, came = '') {
-    const [, cause = ''] = CAUSES.find(([pattern]) => pattern.test(`${what} ${came}`)) ?? [];
-    super(cause.replace('PAGE', page.href).replace('=ORIGIN', `=${page.origin}`));
-    this.seen = seen;
-  }
+/** An error whose message is the likely cause with its remedy, and whose cause is what was seen.
+ * @param {string} what @param {string} cause @param {string} [came]
+ */
+function fault(what, cause, came = '') {
+  const [, text = ''] = CAUSES.find(([pattern]) => pattern.test(`${what} ${came}`)) ?? [];
+  const message = text.replace('PAGE', page.href).replace('=ORIGIN', `=${page.origin}`);
+  return new Error(message, { cause });
 }
 
-/** @typedef {[http.IncomingMessage, import('node:net').Socket?, Buffer?]} Came for an event */
-/**
- * Sends a request, or a handshake with the method UPGRADE. Throws without a complete response.
+/** Sends a request, or a handshake with the method UPGRADE. Throws without a complete response.
+ * @typedef {[http.IncomingMessage, import('node:net').Socket?, Buffer?]} Came for an event
  * @param {string} what @param {string | URL} name @param {http.OutgoingHttpHeaders} more
  */
 async function ask(what, name, method = 'GET', more = {}) {
@@ -116,9 +104,9 @@ async function ask(what, name, method = 'GET', more = {}) {
     'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Extensions': 'permessage-deflate',
   };
   const headers = { 'User-Agent': 'Mozilla/5.0', 'Accept-Language': 'en', ...handshake, ...more };
-  const network = { agent: false, autoSelectFamily: true, autoSelectFamilyAttemptTimeout: 2000 };
   const signal = AbortSignal.timeout(timeoutMs);
-  const options = { method: handshake ? 'GET' : method, headers, signal, ...network };
+  const network = { signal, agent: false, autoSelectFamily: true }; // Else Node 18 tries ::1 only.
+  const options = { method: handshake ? 'GET' : method, headers, ...network };
   const request = (url.protocol === 'https:' ? https : http).request(url, options).end();
   const line = `${method} ${url.pathname}${url.search}`;
   try {
@@ -130,16 +118,16 @@ async function ask(what, name, method = 'GET', more = {}) {
     const sentence = text.replace(/(<[^>]*>|\s)+/g, ' ').trim().slice(0, 150);
     const { statusCode: status = 0, headers } = response;
     const seen = `${line}: ${status} ${inspect(headers.location ?? sentence)}`;
-    const fault = new Fault(what, seen, `${status} ${sentence}`);
+    const error = fault(what, seen, `${status} ${sentence}`);
     const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`);
     const isValid = headers['sec-websocket-accept'] === accept.digest('base64');
-    if (status === 101 && !isValid) throw fault;
-    return { status, headers, body, sentence, socket, fault };
+    if (status === 101 && !isValid) throw error;
+    return { status, headers, body, sentence, socket, error };
   } catch (error) {
-    if (error instanceof Fault) throw error;
-    const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
+    const { code, message, cause } = /** @type {NodeJS.ErrnoException} */ (error);
+    if (typeof cause === 'string') throw error;
     const late = signal.aborted && `no complete response within ${timeoutMs / 1000} s`;
-    throw new Fault(what, `${line}: ${late || message || code}`, late ? 'TIMEOUT' : code);
+    throw fault(what, `${line}: ${late || message || code}`, late ? 'TIMEOUT' : code);
   }
 }
 
@@ -147,13 +135,13 @@ async function ask(what, name, method = 'GET', more = {}) {
 async function expect([what, method, name, headers, status, body]) {
   const answer = await ask(what, name, method, headers);
   answer.socket?.destroy();
-  if (answer.status !== status || !body.test(answer.body)) throw answer.fault;
+  if (answer.status !== status || !body.test(answer.body)) throw answer.error;
 }
 
 /** Opens the stream, and collects what comes; `code` is 0 until it ends. */
 async function open(from = 0, what = 'handshake') {
-  const { socket, fault } = await ask(what, `ws?from=${from}`, 'UPGRADE');
-  if (!socket) throw fault;
+  const { socket, error } = await ask(what, `ws?from=${from}`, 'UPGRADE');
+  if (!socket) throw error;
   const openedMs = performance.now();
   const counts = { messages: 0, signs: 0, pongs: 0, code: 0, firstMs: Infinity, longestMs: 0 };
   const reader = { socket, from, openedMs, heardMs: openedMs, ...counts };
@@ -187,22 +175,19 @@ async function until(condition, ms = timeoutMs) {
   while (!condition() && performance.now() < endMs) await sleep(2);
 }
 
-/** @param {number} ms */
-const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
-
 /** Throws if the stream is silent for too long, was cut off, or has ended too early.
  * @param {Awaited<ReturnType<typeof open>>} reader
  */
 function judge({ code, messages, from, heardMs, longestMs, openedMs }) {
   const nowMs = performance.now();
   const silentMs = nowMs - heardMs;
+  const [age, silence] = [nowMs - openedMs, silentMs].map((ms) => `${(ms / 1000).toFixed(1)} s`);
   const end = code === 1006 ? 'cut off' : code ? `closed with ${code}` : 'open';
-  const seen = `from=${from} of ${total}: ${messages} messages, ${end} after ` +
-    `${seconds(nowMs - openedMs)}, silent for the last ${seconds(silentMs)}`;
-  if (!code && silentMs > SILENT_MS) throw new Fault('held', seen);
-  if (code === 1006) throw new Fault(silentMs > longestMs ? 'silence' : 'life', seen);
+  const seen = `${messages} messages from ${from}, ${end} after ${age}, the last ${silence} silent`;
+  if (!code && silentMs > SILENT_MS) throw fault('held', seen);
+  if (code === 1006) throw fault(silentMs > longestMs ? 'silence' : 'life', seen);
   const isEarly = total < Infinity && messages !== total - from;
-  if (code > 1000 || (code && isEarly)) throw new Fault('early', seen);
+  if (code > 1000 || (code && isEarly)) throw fault('early', seen);
   return seen;
 }
 
@@ -211,29 +196,31 @@ function judge({ code, messages, from, heardMs, longestMs, openedMs }) {
  */
 const CHECKS = [
   ['the page and its script are there', async () => {
-    const { status, body, fault } = await ask('page', page);
+    const { status, body, error } = await ask('page', page);
     const src = /<script\b[^>]*\ssrc="([^"]*client\.js)"/i.exec(body)?.[1];
-    if (status !== 200 || !src) throw fault;
+    if (status !== 200 || !src) throw error;
     [html, script] = [body, new URL(src, page)];
     const [last = ''] = /[^/]*$/.exec(page.pathname.toLowerCase()) ?? [];
     const file = await ask(src.toLowerCase().startsWith(last) ? 'file' : 'slash', script);
     const isScript = /javascript/.test(`${file.headers['content-type']}`);
-    if (file.status !== 200 || !isScript) throw file.fault;
+    if (file.status !== 200 || !isScript) throw file.error;
   }],
   ['a browser can open the stream, and gets errors as they are', async () => {
     for (const request of REQUESTS) await expect(request);
   }],
   ['nothing else of the folder is served', async () => {
-    for (const name of FOLDER) {
-      const { status, body, fault } = await ask('folder', name);
-      if (status === 200 && body !== html) throw fault;
+    const names = 'debug ../ ../package.json ../web.config ../README.md ../setup.bat ' +
+      '../src/app.ts ../dist/server.js ../iisnode/index.html ../node_modules/typescript/README.md';
+    for (const name of names.split(' ')) {
+      const { status, body, error } = await ask('folder', name);
+      if (status === 200 && body !== html) throw error;
     }
   }],
   ['page and stream have as many messages', async () => {
     const max = Number(/<progress\b[^>]*\smax="(\d+)"/i.exec(html)?.[1] ?? Infinity);
     const { sentence } = await ask('query', 'ws?from=x', 'UPGRADE');
     total = Number(/ from 0 to (\d+)\.$/.exec(sentence)?.[1] ?? Infinity);
-    if (max !== total) throw new Fault('max', `the page has ${max}, the stream ${total}`);
+    if (max !== total) throw fault('max', `the page has ${max}, the stream ${total}`);
     return `${total}`;
   }],
   ['what is sent arrives at once, and silence ends no stream', async () => {
@@ -246,21 +233,20 @@ const CHECKS = [
       await until(() => busy.pongs > i || busy.code, SILENT_MS);
       delays[i] = performance.now() - sentMs;
       for (const reader of [quiet, busy]) judge(reader);
-      if (busy.pongs === 0 && !busy.code) throw new Fault('deaf', 'no pong to a ping');
+      if (busy.pongs === 0 && !busy.code) throw fault('deaf', 'no pong to a ping');
     }
     const [, delayMs = 0] = delays.sort((a, b) => a - b); // One may be late on a busy machine.
-    if (delayMs > 1000) throw new Fault('held', `a pong took ${seconds(delayMs)}`);
+    if (delayMs > 1000) throw fault('held', `a pong took ${Math.round(delayMs)} ms`);
     busy.socket.write(TOO_LONG);
     await until(() => busy.code);
     if (busy.code !== 1009) judge(busy);
-    if (!busy.code) throw new Fault('deaf', 'no close after a message over 1 KiB');
-    const isSilent = () => performance.now() - quiet.heardMs > SILENT_MS;
-    const isDone = () => quiet.code || isSilent() || (quiet.signs > 0 && !whole);
+    if (!busy.code) throw fault('deaf', 'no close after a message over 1 KiB');
+    const isDone = () => judge(quiet) && (quiet.code || (quiet.signs > 0 && !whole));
     await until(isDone, whole && total < Infinity ? Infinity : SILENT_MS);
     const story = judge(quiet);
     quiet.socket.end(CLOSE);
     // A message that comes only with the next one was held back.
-    if (quiet.firstMs - busy.firstMs > 1000) throw new Fault('held', 'the first message is late');
+    if (quiet.firstMs - busy.firstMs > 1000) throw fault('held', 'the first message is late');
     return quiet.signs ? story : `${story}; a longer silence was not tried`;
   }],
   ['from=N continues, and the close follows the last message', async () => {
@@ -270,7 +256,7 @@ const CHECKS = [
       await until(() => reader.code);
       const story = judge(reader);
       if (!reader.code && from < total && !reader.messages) return 'it is not due yet';
-      if (!reader.code) throw new Fault('early', story);
+      if (!reader.code) throw fault('early', story);
     }
     return undefined;
   }],
@@ -279,14 +265,14 @@ const CHECKS = [
     for (const { socket } of readers) socket.write(PING);
     await until(() => readers.every(({ pongs, code }) => pongs || code));
     const dead = readers.filter(({ pongs, code }) => !pongs && code !== 1000);
-    if (dead.length > 0) throw new Fault('many', `${dead.length} of 50 connections are dead`);
+    if (dead.length > 0) throw fault('many', `${dead.length} of 50 connections are dead`);
     for (const { socket } of readers) socket.end(CLOSE);
   }],
   ['90 requests, 20 clients that vanish, and a pause do no harm to later requests', async () => {
     /** @type {typeof REQUESTS} */
     const requests = REQUESTS.map(([, ...rest]) => ['pool', ...rest]);
     for (let i = 0; i < 10; i += 1) await Promise.all(requests.map(expect));
-    await sleep(PAUSE_MS);
+    await sleep(6500); // Longer than Node.js keeps idle connections by default.
     await Promise.all(requests.map(expect));
   }],
   ['the files of the page are there, with their headers, and 304 follows an ETag', async () => {
@@ -294,12 +280,12 @@ const CHECKS = [
     for (const [, name = ''] of [['', page.href], ...names]) {
       const url = new URL(name, page);
       if (url.origin !== page.origin) continue;
-      const { status, headers, fault } = await ask('file', url);
-      if (status !== 200) throw fault;
-      const { etag = '', 'cache-control': cache, 'content-security-policy': policy } = headers;
-      const { status: known } = await ask('file', url, 'GET', { 'If-None-Match': etag });
-      const seen = `${name}: ${inspect({ etag, cache, policy, known })}`;
-      if (known !== 304 || !/no-cache/.test(`${cache}`) || !policy) throw new Fault('header', seen);
+      const { status, headers, error } = await ask('file', url);
+      if (status !== 200) throw error;
+      const { etag = '', 'cache-control': cache = '', 'content-security-policy': csp } = headers;
+      const known = await ask('file', url, 'GET', { 'If-None-Match': etag });
+      const seen = `${name}: ${inspect({ csp, cache, etag, 'If-None-Match': known.status })}`;
+      if (!csp || cache !== 'no-cache' || known.status !== 304) throw fault('header', seen);
     }
   }],
 ];
@@ -327,8 +313,7 @@ async function main() {
 
 process.stdout.on('error', () => process.exit(1)); // As in `npm run check | head`.
 void main().catch((error) => {
-  process.exitCode = 2;
-  if (!(error instanceof Fault)) return console.error(error.message);
-  process.exitCode = 1;
-  console.log(`✖ ${doing}\n    Seen: ${error.seen}\n    ${error.message}`);
+  process.exitCode = error.cause ? 1 : 2;
+  if (!error.cause) return console.error(error.message);
+  console.log(`✖ ${doing}\n    Seen: ${error.cause}\n    ${error.message}`);
 }).finally(() => process.stdout.write('', () => process.exit()));

@@ -1,16 +1,18 @@
 /** `npm run check` passes right hosts, and names the cause of wrong ones. */
-import { kill, track } from '../support/bounds.js';
+import { track } from '../support/bounds.js';
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Server } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { createApp } from '../../dist/app.js';
+import type { Stream } from '../../dist/reader.js';
 import { ROOT, runNode } from '../support/program.js';
 import { until } from '../support/until.js';
 
+const URLS = ['http://127.0.0.1:8080/', 'http://127.0.0.1:8081/']; // Of the two proxies.
 const POEM = '127.0.0.1:8881';
 const QUIET = '127.0.0.1:20000'; // Sends only signs of life.
 const at = (path: string, directives: string, to = POEM) =>
@@ -48,104 +50,91 @@ const NGINX: Row[] = [
   [/start it/, at('/', RIGHT, '127.0.0.1:1')],
   [/not pass this path on/, at('= /', RIGHT)],
   [/answers handshakes itself/, `${at('/', RIGHT)} location /server-faye.js/ws { return 404; }`],
-  [/limits how much/, at('/', `${RIGHT} limit_conn readers 20;`)],
+  [/limits one client/, at('/', `${RIGHT} limit_conn readers 20;`)],
   [/Anybody can read/, `${at('/', RIGHT)} location = /package.json { root ${ROOT}; }`],
   [/changes a header/, at('/', `${RIGHT} expires 1h;`)],
 ];
+const MAPS = 'limit_conn_zone $server_port zone=readers:1m; ' +
+  'map $http_connection $exact { default close; Upgrade upgrade; }';
 const HAPROXY: Row[] = [
   [/with its port/, 'http-request set-header Host back.example'],
   [/silent.* timeout tunnel/, 'timeout tunnel 1s'],
   [/although messages come/, 'option independent-streams\n timeout tunnel 3s'],
-  [/limits how much/, 'maxconn 20'],
+  [/limits one client/, 'maxconn 20'],
 ];
-const IIS: Row[] = [
-  [PASSES, 'Connection: Upgrade', '/dante/server-faye.js'],
-  [/lacks its slash/, 'slash', '/dante'],
-  [/Anybody can read/, 'files', '/dante/server-faye.js'],
-  [/replaces.* existingResponse/, 'errors', '/dante/server-faye.js'],
-  [/holds back/, 'buffer', '/dante/server-faye.js'],
-  [/does not reach the server/, 'deaf', '/dante/server-faye.js'],
+const OTHER = 'HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nOther';
+/** What a small double of IIS makes of the bytes that the server sends. */
+const IIS: [last: RegExp, change: (bytes: string, path: string) => string, path?: string][] = [
+  [PASSES, (bytes) => bytes.replace(/(?<= 101 .*)/, '\r\nConnection: Upgrade')], // IIS 10 adds it.
+  [/lacks its slash/, (bytes, path) => path.startsWith('/dante') ? bytes : OTHER, '/dante'],
+  [/Anybody can/, (bytes, path) => path.endsWith('.config') ? OTHER.replace('404', '200') : bytes],
+  [/replaces.* existingResponse/, (bytes) => bytes.startsWith('HTTP/1.1 4') ? OTHER : bytes],
+  [/holds back/, (bytes) => bytes.replace(/(?<= 101 [^]*?\r\n\r\n)[^]*|^[\x81\x82\x8a][^]*/, '')],
+  [/does not reach the server/, (bytes) => bytes.replace(/^\x8a[^]*/, '')], // No pongs.
 ];
-
-/** A small double of IIS, with one fault; the first adds a header to the 101, as IIS 10 does. */
-const createIis = (fault: string) => createServer((socket) => {
-  const answer = (status: string) =>
-    socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 5\r\nConnection: close\r\n\r\nOther`);
-  const back = connect(8881, '127.0.0.1').on('error', () => {});
+const createIis = (change: typeof IIS[number][1]) => createServer((socket) => {
+  const back = connect(8881, '127.0.0.1').on('error', () => {}).on('end', () => socket.end());
   socket.on('error', () => {}).once('data', (request) => { // The check resets connections.
     const [, path = ''] = `${request}`.split(' ');
-    if (fault === 'files' && path === '/dante/package.json') return answer('200 OK');
-    if (fault === 'slash' && !path.startsWith('/dante')) return answer('404 Not Found');
+    back.on('data', (bytes) => socket.write(change(bytes.toString('latin1'), path), 'latin1'));
     back.write(`${request}`.replace('/dante ', '/ '));
-    return fault !== 'deaf' && socket.pipe(back);
-  });
-  back.once('data', (bytes) => {
-    let text = bytes.toString('latin1');
-    if (fault === 'errors' && /^HTTP\/1.1 4/.test(text)) return answer('404 Not Found');
-    if (fault === 'Connection: Upgrade') text = text.replace(/(?<= 101 .*)\r\n/, `\r\n${fault}\r\n`);
-    if (fault === 'buffer' && / 101 /.test(text)) return socket.write(text.replace(/\r\n\r\n.*/s, '\r\n\r\n'));
-    socket.write(text, 'latin1');
-    return back.pipe(socket);
+    socket.pipe(back);
   });
 });
 
+let port = 20_000;
+const folder = mkdtempSync(join(tmpdir(), 'dante-'));
+const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+process.on('exit', () => rmSync(folder, { recursive: true }));
+
+/** Starts a program that ends with this one. */
+const start = (command: string, args: string[], env = {}) => track(spawn(command, args, {
+  cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'], detached: true, env: { ...process.env, ...env },
+})).unref();
+const check = (last: RegExp, url: string, env = {}) => test(`${url} prints ${last}`, async () => {
+  const { output, exited } = runNode(['test/check.js', url, '--timeout', '4'], env);
+  const code = await exited;
+  assert.match(output.stdout.trim().split('\n').at(-1) ?? '', last, output.stdout);
+  assert.deepEqual([code, output.stderr], [last === PASSES ? 0 : 1, '']);
+});
+/** Adds a test of each row. Returns the configuration of all of them. */
+const place = (rows: Row[], wrap: (text: string) => string) => rows.map(([last, text, path]) => {
+  port += 1;
+  check(last, `http://127.0.0.1:${port}${path ?? '/'}`);
+  return wrap(text);
+}).join('\n');
+
 describe('npm run check', { concurrency: 6 }, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'dante-'));
-  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
-  const children = [8881, 8882].map((port) => runNode(['dist/server.js'], { PORT: `${port}` }).child);
-  const { server } = createApp({
-    maxFrom: 46,
-    begin: (reader, from) => void (from === 46 && reader.close(1000)),
-  }, { allowedOrigins: new Set() });
-  const servers: Server[] = [server.listen(20_000, '127.0.0.1')];
-  let port = 20_000;
-
-  /** Adds a test of each row. Returns the configuration of all of them. */
-  const place = (rows: Row[], wrap: (port: number, text: string) => string) =>
-    rows.map(([last, text, path = '/']) => {
-      port += 1;
-      check(last, `http://127.0.0.1:${port}${path}`);
-      return wrap(port, text);
-    }).join('\n');
-
-  const check = (last: RegExp, url: string, env = {}) => test(`${url} prints ${last}`, async () => {
-    const { output, exited } = runNode(['test/check.js', url, '--timeout', '4'], env);
-    const code = await exited;
-    assert.match(output.stdout.trim().split('\n').at(-1) ?? '', last, output.stdout);
-    assert.deepEqual([code, output.stderr], [last === PASSES ? 0 : 1, '']);
-  });
-  const nginx = (ssl = '') => (port: number, text: string) =>
-    `server { listen 127.0.0.1:${port} ${ssl}; ${text} }`;
-  const maps = 'limit_conn_zone $server_port zone=readers:1m; ' +
-    'map $http_connection $exact { default close; Upgrade upgrade; }';
-  const tls = nginx(`ssl; ssl_certificate ${cert}; ssl_certificate_key ${key}`);
-  const sites = [maps, place(NGINX, nginx()), place([[/try https/, FOLDER, '/dante/']], tls)];
+  const site = (text: string) => `server { listen 127.0.0.1:${port}; ${text} }`;
+  const tls = (text: string) => `server { listen 127.0.0.1:${port} ssl; ssl_certificate ${cert};
+    ssl_certificate_key ${key}; ${text} }`;
+  const sites = [MAPS, place(NGINX, site), place([[/try https/, FOLDER, '/dante/']], tls)];
   check(PASSES, `https://127.0.0.1:${port}/dante/`, { NODE_EXTRA_CA_CERTS: cert });
   check(/NODE_EXTRA_CA_CERTS/, `https://127.0.0.1:${port}/dante/`);
   check(/try http\./, 'https://127.0.0.1:8081/');
-  for (const url of ['http://127.0.0.1:8080/', 'http://127.0.0.1:8081/']) check(PASSES, url);
-  const listens = place(HAPROXY, (port, text) =>
+  for (const url of URLS) check(PASSES, url);
+  const listens = place(HAPROXY, (text) =>
     `listen ${port}\n bind 127.0.0.1:${port}\n ${text}\n server one ${POEM}\n`);
-  place(IIS, (port, fault) => `${servers.push(createIis(fault).listen(port, '127.0.0.1'))}`);
+  for (const [last, change, path = '/dante/server-faye.js'] of IIS) {
+    createIis(change).listen(port += 1, '127.0.0.1').unref();
+    check(last, `http://127.0.0.1:${port}${path}`);
+  }
 
   before(async () => {
     execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=x',
       '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert], { stdio: 'ignore' });
-    const start = (command: string, option: string, text: string) => {
-      writeFileSync(join(folder, command), text);
-      const args = [option, join(folder, command)];
-      children.push(track(spawn(command, args, { stdio: 'ignore', detached: true })));
+    for (const PORT of ['8881', '8882']) start(process.execPath, ['dist/server.js'], { PORT });
+    const begin: Stream['begin'] = (reader, from) => void (from === 46 && reader.close(1000));
+    const { server } = createApp({ maxFrom: 46, begin }, { allowedOrigins: new Set() });
+    server.listen(20_000, '127.0.0.1').unref();
+    const startProxy = (command: string, option: string, text: string) => {
+      writeFileSync(join(folder, command), text.replaceAll('/tmp/dante-nginx', join(folder, 'temp')));
+      start(command, [option, join(folder, command)]);
     };
-    const read = (name: string) => readFileSync(join(ROOT, 'test', name), 'utf8')
-      .replaceAll('/tmp/dante-', join(folder, 'temp-'));
-    start('nginx', '-c', read('nginx.conf').replace('http {', `http { ${sites.join('\n')}`));
-    start('haproxy', '-f', `${read('haproxy.cfg')}${listens}`);
-    const isUp = (port: number) => fetch(`http://127.0.0.1:${port}/`).then(({ ok }) => ok, () => false);
-    for (const port of [8080, 8081]) await until(() => isUp(port), `port ${port}`);
-  });
-  after(() => {
-    children.forEach(kill);
-    servers.forEach((server) => server.close());
-    rmSync(folder, { recursive: true });
+    const read = (name: string) => readFileSync(join(ROOT, 'test', name), 'utf8');
+    startProxy('nginx', '-c', read('nginx.conf').replace('http {', () => `http { ${sites.join('\n')}`));
+    startProxy('haproxy', '-f', read('haproxy.cfg') + listens);
+    const isUp = (url: string) => fetch(url).then(({ ok }) => ok, () => false);
+    for (const url of URLS) await until(() => isUp(url), url);
   });
 });
