@@ -12,7 +12,6 @@ const RUNS: [args: string, code: number, output: RegExp, server?: Server][] = [
   ['http://localhost:1/ --timeout 1.5', 2, /^Usage: /],
   ['ftp://localhost/', 2, /^Usage: /],
   ['http://127.0.0.1:1/', 1, /Nothing answers there/],
-  ['https://127.0.0.1:PORT/', 1, /try http\./, createServer()],
   ['http://127.0.0.1:PORT/', 1, /not the page/, createServer((_, response) => response.end())],
   ['http://127.0.0.1:PORT/', 1, /try https/, createTcpServer((socket) => socket.end('SSH'))],
   ['http://127.0.0.1:PORT/ --timeout 1', 1, /no complete response within 1 s/, createTcpServer()],
