@@ -1,13 +1,12 @@
 // @ts-check
 /** Tries a host as a browser does, and says what is wrong. It needs nothing but Node.js. */
-const { createHash, randomBytes } = require('node:crypto');
+const { randomBytes } = require('node:crypto');
 const { once } = require('node:events');
 const http = require('node:http');
 const https = require('node:https');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { inspect, parseArgs } = require('node:util');
 
-const POLICY = 'content-security-policy';
 const SILENT_MS = 8000; // The server is never silent for more than 5 s.
 // Frames of a client, masked with zeros (RFC 6455 section 5.2).
 const PING = Buffer.from([137, 128, 0, 0, 0, 0]);
@@ -15,13 +14,12 @@ const CLOSE = Buffer.from([136, 128, 0, 0, 0, 0]);
 const TOO_LONG = Buffer.from([129, 254, 4, 1, 0, 0, 0, 0, ...Buffer.alloc(1025, 'x')]);
 
 /** What to request below the page, and the status and body to expect.
- * @type {[what: string, method: string, name: string, headers: {}, status: number, body: RegExp][]} */
+ * @type {[what: string, method: string, name: string, more: {}, status: number, body: RegExp][]} */
 const REQUESTS = [
   ['handshake', 'UPGRADE', 'ws', {}, 101, /^$/],
   ['firefox', 'UPGRADE', 'ws', { Connection: 'keep-alive, Upgrade' }, 101, /^$/],
   ['origin', 'UPGRADE', 'ws', { Origin: 'https://stranger.example' }, 403, /^Pages of https:/],
   ['query', 'UPGRADE', 'ws?from=x', {}, 400, /^from is "x"/],
-  ['error', 'UPGRADE', 'wsx', {}, 404, /^Not found/],
   ['error', 'UPGRADE', 'ws', { 'Sec-WebSocket-Version': '8' }, 426, /version 13/],
   ['error', 'GET', 'missing.js', {}, 404, /^Not found/],
   ['error', 'GET', 'ws', {}, 426, /^This is a WebSocket stream/],
@@ -36,13 +34,13 @@ const CAUSES = [
   [/CERT|ERR_TLS|UNABLE_TO/, 'Node.js does not trust the certificate. Renew it, or also send the ' +
     'intermediate ones; if it is your own, set NODE_EXTRA_CA_CERTS=FILE.'],
   [/^page (HPE_|ECONN|400 .*HTTPS)/, 'That port does not speak HTTP: try https.'],
-  [/^many| 429|^pool 503/, 'The host limits one client: allow more. In IIS, Windows 10 serves ten.'],
+  [/^many| 429|^pool 503/, 'The host limits a client: allow more. In IIS, Windows 10 serves ten.'],
   [/^(?!handshake|pool)\w+ TIMEOUT/, 'The host is stuck, or slow: try --timeout 60.'],
   [/^page 3/, 'The host redirects: check that address instead. A login must let dante through.'],
   [/ 401/, 'The host asks for a password: check http://USER:PASSWORD@HOST/.'],
   [/^page 404 Not found\. The/, 'The server gets another path: correct the address, or let the ' +
     'proxy remove the folder; in nginx, location /dante/ { proxy_pass http://ADDRESS/; }.'],
-  [/ 50[0234]/, 'The host cannot reach the server: start it. In IIS, see "A blank 500" in README.md.'],
+  [/ 50[0234]/, 'The host cannot reach the server: start it. In IIS, see README.md, A blank 500.'],
   [/^page/, 'That is not the page: correct the address, or what the host maps to it.'],
   [/^slash/, 'The address lacks its slash: check PAGE/, and let the host redirect to it.'],
   [/^file/, 'The host does not pass this path on to the server, as it does the page.'],
@@ -88,10 +86,10 @@ function fault(what, cause, came = '') {
  * @param {string} what @param {string | URL} name @param {http.OutgoingHttpHeaders} more */
 async function ask(what, name, method = 'GET', more = {}) {
   const url = new URL(name, script);
-  const key = randomBytes(16).toString('base64');
   const handshake = method === 'UPGRADE' && {
-    Origin: page.origin, Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Key': key,
-    'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Extensions': 'permessage-deflate',
+    Origin: page.origin, Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': randomBytes(16).toString('base64'),
+    'Sec-WebSocket-Extensions': 'permessage-deflate', 'Cache-Control': 'no-cache',
   };
   const headers = { 'User-Agent': 'Mozilla/5.0', 'Accept-Language': 'en', ...handshake, ...more };
   const signal = AbortSignal.timeout(timeoutMs);
@@ -110,9 +108,6 @@ async function ask(what, name, method = 'GET', more = {}) {
     const { statusCode: status = 0, headers } = response;
     const seen = `${line}: ${status} ${inspect(headers.location ?? sentence)}`;
     const error = fault(what, seen, `${status} ${sentence}`);
-    const hash = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`);
-    const isValid = headers['sec-websocket-accept'] === hash.digest('base64');
-    if (status === 101 && !isValid) throw error;
     return { status, headers, body, sentence, socket, error };
   } catch (error) {
     const { code, message, cause } = /** @type {NodeJS.ErrnoException} */ (error);
@@ -190,10 +185,10 @@ const CHECKS = [
     const src = /<script\b[^>]*\ssrc="([^"]*client\.js)"/i.exec(body)?.[1];
     if (status !== 200 || !src) throw error;
     [html, script] = [body, new URL(src, page)];
-    const [last = ''] = /[^/]*$/.exec(page.pathname.toLowerCase()) ?? [];
+    const last = page.pathname.replace(/.*\//, '').toLowerCase();
     const file = await ask(src.toLowerCase().startsWith(last) ? 'file' : 'slash', script);
-    const isScript = /javascript/.test(`${file.headers['content-type']}`);
-    if (file.status !== 200 || !isScript) throw file.error;
+    const seen = `${file.status} ${file.headers['content-type']}`;
+    if (!seen.startsWith('200 text/javascript')) throw file.error;
   }],
   ['a browser can open the stream, and gets errors as they are', async () => {
     for (const request of REQUESTS) await expect(request);
@@ -240,26 +235,21 @@ const CHECKS = [
     if (quiet.firstMs - busy.firstMs > 1000) throw fault('held', 'the first message is late');
     return quiet.signs ? story : `${story}; a longer silence was not tried`;
   }],
-  ['from=N continues, and the close follows the last message', async () => {
-    if (total === Infinity) return void (await open(1000)).socket.end(CLOSE);
-    for (const from of [total, Math.max(total - 1, 0)]) {
-      const reader = await open(from);
-      await until(() => reader.code);
-      const story = judge(reader);
-      if (!reader.code && from < total && !reader.messages) return 'it is not due yet';
-      if (!reader.code) throw fault('early', story);
-    }
-    return undefined;
+  ['from=N and the close of the stream get through', async () => {
+    const reader = await open(Math.min(total, 1000));
+    await until(() => reader.code || total === Infinity);
+    if (judge(reader) && !reader.code && total < Infinity) throw fault('early', judge(reader));
+    reader.socket.end(CLOSE);
   }],
   ['50 readers at once hear the stream', async () => {
     const readers = await Promise.all(Array.from({ length: 50 }, () => open(0, 'many')));
     for (const { socket } of readers) socket.write(PING);
     await until(() => readers.every(({ pongs, code }) => pongs || code));
-    const dead = readers.filter(({ pongs, code }) => !pongs && code !== 1000);
-    if (dead.length > 0) throw fault('many', `${dead.length} of 50 connections are dead`);
+    const dead = readers.filter(({ pongs, code }) => !pongs && code !== 1000).length;
+    if (dead) throw fault('many', `${dead} of 50 connections are dead`);
     for (const { socket } of readers) socket.end(CLOSE);
   }],
-  ['90 requests, 20 clients that vanish, and a pause do no harm to later requests', async () => {
+  ['80 requests, 20 clients that vanish, and a pause do no harm to later requests', async () => {
     /** @type {typeof REQUESTS} */
     const requests = REQUESTS.map(([, ...rest]) => ['pool', ...rest]);
     for (let i = 0; i < 10; i += 1) await Promise.all(requests.map(expect));
@@ -271,10 +261,11 @@ const CHECKS = [
     for (const [, name = ''] of [['', page.href], ...names]) {
       const url = new URL(name, page);
       if (url.origin !== page.origin) continue;
-      const { etag = '', 'cache-control': cache, ...headers } = (await ask('file', url)).headers;
-      const { status } = await ask('file', url, 'GET', { 'If-None-Match': etag });
-      const seen = [`${name}: If-None-Match ${etag} got`, status, cache, headers[POLICY]].join(' ');
-      if (status !== 304 || cache !== 'no-cache' || !headers[POLICY]) throw fault('header', seen);
+      const { headers } = await ask('file', url);
+      const { status } = await ask('file', url, 'GET', { 'If-None-Match': headers.etag });
+      const seen = ['cache-control', 'content-security-policy', 'etag'].map((key) => headers[key]);
+      const isRight = status === 304 && seen[0] === 'no-cache' && seen[1];
+      if (!isRight) throw fault('header', `${name}: ${seen}, If-None-Match: ${status}`);
     }
   }],
 ];
