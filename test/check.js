@@ -13,8 +13,7 @@ const PING = Buffer.from([137, 128, 0, 0, 0, 0]);
 const CLOSE = Buffer.from([136, 128, 0, 0, 0, 0]);
 const TOO_LONG = Buffer.from([129, 254, 4, 1, 0, 0, 0, 0, ...Buffer.alloc(1025, 'x')]);
 
-/** What to request below the page, and the status and body to expect.
- * @type {[what: string, method: string, name: string, more: {}, status: number, body: RegExp][]} */
+/** @type {[what: string, how: string, name: string, more: {}, status: number, body: RegExp][]} */
 const REQUESTS = [
   ['handshake', 'UPGRADE', 'ws', {}, 101, /^$/],
   ['firefox', 'UPGRADE', 'ws', { Connection: 'keep-alive, Upgrade' }, 101, /^$/],
@@ -39,10 +38,10 @@ const CAUSES = [
   [/^page 404 Not found\. The/, 'The server gets another path: let the proxy remove the folder.'],
   [/ 50[0234]/, 'The host cannot reach the server: start it. In IIS, see README.md, A blank 500.'],
   [/^page/, 'That is not the page: correct the address, or what the host maps to it.'],
-  [/^slash/, 'The address lacks its slash: check PAGE/, and let the host redirect to it.'],
+  [/^slash/, 'The address lacks its slash: check {href}/, and let the host redirect to it.'],
   [/^file/, 'The host does not pass this path on to the server, as it does the page.'],
   [/ 403 Pages of/, 'The server sees another Host than the browser: pass it on with its port; in ' +
-    'nginx, proxy_set_header Host $http_host. Or set ALLOWED_ORIGINS=ORIGIN.'],
+    'nginx, proxy_set_header Host $http_host. Or set ALLOWED_ORIGINS={origin}.'],
   [/^handshake 426 .*1\.0/, 'A proxy uses HTTP/1.0: in nginx, proxy_http_version 1.1.'],
   [/^handshake 426/, 'A proxy drops Upgrade, Connection or a Sec-WebSocket header: pass them on.'],
   [/^handshake/, 'The host passes no handshakes on. In IIS, turn its own WebSocket module off.'],
@@ -74,8 +73,7 @@ let doing = ''; // The check that runs.
  * @param {string} what @param {string} cause @param {string} [came] */
 function fault(what, cause, came = '') {
   const [, text = ''] = CAUSES.find(([pattern]) => pattern.test(`${what} ${came}`)) ?? [];
-  const message = text.replace('PAGE', page.href).replace('=ORIGIN', `=${page.origin}`);
-  return new Error(message, { cause });
+  return new Error(text.replace('{href}', page.href).replace('{origin}', page.origin), { cause });
 }
 
 /** Sends a request, or a handshake with the method UPGRADE. Throws without a complete response.
@@ -114,7 +112,7 @@ async function ask(what, name, method = 'GET', more = {}) {
 }
 
 /** @param {typeof REQUESTS[number]} request */
-async function expect([what, method, name, headers, status, body]) {
+async function expect([first, method, name, headers, status, body], what = first) {
   const answer = await ask(what, name, method, headers);
   answer.socket?.destroy();
   if (answer.status !== status || !body.test(answer.body)) throw answer.error;
@@ -138,13 +136,11 @@ async function open(from = 0, what = 'handshake') {
       const size = Math.min(start - 2, 6); // Of the length: 48 bits are enough.
       const end = start + (size ? bytes.readUIntBE(start - size, size) : short);
       if (bytes.length < end) return;
-      const opcode = first & 15;
-      const nowMs = performance.now();
-      times.push(nowMs);
-      if (opcode === 8) reader.code ||= end > start ? bytes.readUInt16BE(start) : 1005;
-      else if (opcode === 10) reader.pongs += 1;
-      else if (opcode === 2 && end === start) reader.signs += 1;
-      else if (opcode !== 0 && (reader.messages += 1) === 1) reader.firstMs = nowMs;
+      times.push(performance.now());
+      if (first === 0x88) reader.code ||= end > start ? bytes.readUInt16BE(start) : 1005;
+      else if (first === 0x8a) reader.pongs += 1;
+      else if (first === 0x82 && end === start) reader.signs += 1;
+      else if (first & 15 && (reader.messages += 1) === 1) reader.firstMs = performance.now();
       bytes = bytes.subarray(end);
     }
   });
@@ -245,11 +241,10 @@ const CHECKS = [
     for (const { socket } of readers) socket.end(CLOSE);
   }],
   ['80 requests, 20 clients that vanish, and a pause do no harm to later requests', async () => {
-    /** @type {typeof REQUESTS} */
-    const requests = REQUESTS.map(([, ...rest]) => ['pool', ...rest]);
-    for (let i = 0; i < 10; i += 1) await Promise.all(requests.map(expect));
+    const expectAll = () => Promise.all(REQUESTS.map((request) => expect(request, 'pool')));
+    for (let i = 0; i < 10; i += 1) await expectAll();
     await sleep(6500); // Longer than Node.js keeps idle connections by default.
-    await Promise.all(requests.map(expect));
+    await expectAll();
   }],
   ['the files of the page are there, with their headers, and 304 follows an ETag', async () => {
     const names = html.matchAll(/<(?:link|script)\b[^>]*\s(?:href|src)="([^"]+)"/gi);

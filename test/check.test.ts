@@ -20,8 +20,8 @@ for (const [args, wanted, text] of RUNS) {
       response.setHeader('Content-Type', url.endsWith('.js') ? 'text/javascript' : 'text/html');
       if (url !== '/late') response.end(url === '/' && '<script src="client.js"></script>');
     });
-    const words = args.replace('PORT', `${await listen(server.unref())}`).split(' ');
-    const { output, exited } = runNode(['test/check.js', ...words]);
+    const words = args.replace('PORT', `${await listen(server.unref())}`);
+    const { output, exited } = runNode(['test/check.js', ...words.split(' ')]);
     assert.deepEqual([await exited, output.stderr === ''], [wanted, wanted === 1]);
     assert.match(output.stdout + output.stderr, text);
   });
