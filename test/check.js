@@ -21,7 +21,7 @@ const REQUESTS = [
   ['query', 'UPGRADE', 'ws?from=x', {}, 400, /^from is "x"/],
   ['error', 'UPGRADE', 'ws', { 'Sec-WebSocket-Version': '8' }, 426, /version 13/],
   ['error', 'GET', 'missing.js', {}, 404, /^Not found/],
-  ['error', 'GET', 'ws', {}, 426, /^This is a WebSocket stream/],
+  ['error', 'GET', 'ws', {}, 426, /^A WebSocket needs/],
   ['error', 'POST', 'client.js', { 'Content-Length': '0' }, 405, /^POST is not allowed/],
 ];
 

@@ -1,19 +1,8 @@
 import assert from 'node:assert/strict';
-import { connect, isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect, type Socket } from 'node:net';
 
-/** Where a server listens: a port of this machine, the path of a pipe or socket, or a URL. */
-type Place = number | string | URL;
-
-export function connectTo(place: Place): Socket {
-  if (typeof place === 'number') return connect({ port: place, host: '127.0.0.1' });
-  if (typeof place === 'string') return connect({ path: place });
-  const host = place.hostname.replace(/^\[|\]$/g, '');
-  const isSecure = place.protocol === 'https:';
-  const port = Number(place.port || (isSecure ? 443 : 80));
-  const socket = connect({ host, port, autoSelectFamily: true });
-  return isSecure ? connectTls({ socket, servername: isIP(host) ? '' : host, host }) : socket;
-}
+/** Connects to a port of this machine. */
+export const connectTo = (port: number): Socket => connect({ port, host: '127.0.0.1' });
 
 /** Collects what comes back on a connection. */
 export function collect(socket: Socket) {
@@ -42,8 +31,8 @@ export function parseResponse(bytes: Buffer, method = 'GET') {
  * Sends bytes on a new connection, and resolves with the response once the server has closed it or,
  * with `keep`, once the response is complete. Throws after `timeoutMs`, in milliseconds.
  */
-export async function exchange(to: Place, bytes: string, { keep = false, timeoutMs = 30e3 } = {}) {
-  const socket = connectTo(to);
+export async function exchange(port: number, bytes: string, { keep = false, timeoutMs = 30e3 } = {}) {
+  const socket = connectTo(port);
   const late = new Error(`No response within ${timeoutMs} ms.`);
   const timer = setTimeout(() => socket.destroy(late), timeoutMs);
   let received = Buffer.alloc(0);
