@@ -29,12 +29,12 @@ export function parseResponse(bytes: Buffer, method = 'GET') {
 
 /**
  * Sends bytes on a new connection, and resolves with the response once the server has closed it or,
- * with `keep`, once the response is complete. Throws after `timeoutMs`, in milliseconds.
+ * with `keep`, once the response is complete. Throws after 30 s.
  */
-export async function exchange(port: number, bytes: string, { keep = false, timeoutMs = 30e3 } = {}) {
+export async function exchange(port: number, bytes: string, { keep = false } = {}) {
   const socket = connectTo(port);
-  const late = new Error(`No response within ${timeoutMs} ms.`);
-  const timer = setTimeout(() => socket.destroy(late), timeoutMs);
+  const late = new Error('No response within 30 s.');
+  const timer = setTimeout(() => socket.destroy(late), 30_000);
   let received = Buffer.alloc(0);
   const parse = () => parseResponse(received, bytes.split(' ')[0]);
   socket.write(bytes);
