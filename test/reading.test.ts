@@ -1,227 +1,318 @@
 import './support/bounds.js';
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { before, test, type TestContext } from 'node:test';
 import { setImmediate as settle } from 'node:timers/promises';
 import { FakeClock } from './support/clock.js';
-import { FakeSocket, loadReading, type Options, type State } from './support/reading.js';
+import { createRandom, SEED } from './support/random.js';
+import { FakeSocket, loadReading, SIGN_OF_LIFE, type State } from './support/reading.js';
 
-const STANZAS = Array.from({ length: 46 }, (_, i) => `stanza ${i + 1}`);
+const MESSAGES = Array.from({ length: 46 }, (_, i) => (i % 5 ? `message ${i + 1}` : ''));
+const NO_CONNECTION = 0; // As answers to plain requests; else it is the HTTP status.
+const NO_ANSWER = -1;
 
 let Reading: Awaited<ReturnType<typeof loadReading>>;
 before(async () => void (Reading = await loadReading()));
 
-/** Starts a reading on a fake clock and fake sockets; `random` 1 makes each wait the longest. */
-function begin(t: TestContext, options: Partial<Options> = {}, random = 1) {
+/** Starts a reading on fake time, sockets and answers; `random` 1 makes each wait the longest. */
+function begin(t: TestContext, { random = 1, total = MESSAGES.length } = {}) {
   const clock = new FakeClock(t);
   t.mock.method(Math, 'random', () => random);
+  const server = { answer: NO_CONNECTION, refuses: false };
   const sockets: FakeSocket[] = [];
+  const asks: { atMs: number; signal: AbortSignal; answer: (status: number) => void }[] = [];
   const states: State[] = [];
   const heard: string[] = [];
   const last = () => sockets.at(-1) ?? assert.fail('no connection yet');
   const reading = new Reading({
-    total: STANZAS.length,
-    connect: (from) => (sockets.push(new FakeSocket(from)), last()),
-    probe: async () => 0,
+    total,
+    connect(from) {
+      const socket = new FakeSocket(from);
+      if (server.refuses) setTimeout(() => socket.fail(), 1);
+      sockets.push(socket);
+      return socket;
+    },
+    ask: (signal) => new Promise((resolve, reject) => {
+      const answer = (status: number) => (status ? resolve(status) : reject(new Error('no way')));
+      asks.push({ atMs: clock.nowMs, signal, answer });
+      if (server.answer !== NO_ANSWER) answer(server.answer);
+    }),
     onMessage: (message) => heard.push(message),
     onState: (state) => states.push(state),
-    ...options,
   });
-  /** Lets a wait pass; returns its milliseconds. */
-  const reconnect = () => {
-    const { nowMs } = clock;
-    while (reading.state.name === 'waiting') assert.ok(clock.next());
-    return clock.nowMs - nowMs;
+  const pass = async (ms: number) => {
+    const endMs = clock.nowMs + ms;
+    while (await settle(true) && clock.next(endMs));
+    clock.nowMs = endMs;
   };
-  /** Attempts that fail, before the connection is open if it is new; returns the waits. */
-  const attempt = async (count: number) => {
-    const waits: number[] = [];
-    for (let i = 0; i < count; i += 1) {
-      last().fail();
-      await settle(); // The probe is answered.
-      waits.push(reconnect());
-    }
-    return waits;
-  };
-  const froms = () => sockets.map(({ from }) => from);
+  /** How many WebSockets and plain requests there were, and the state. */
+  const seen = () => [sockets.length, asks.length, reading.state.name];
   reading.resume();
-  return { clock, sockets, states, heard, last, reading, reconnect, attempt, froms };
+  return { clock, sockets, states, heard, asks, server, reading, last, pass, seen };
 }
 
 test('the last message ends a reading and leaves no timer', (t) => {
-  const { clock, sockets, heard, reading, last } = begin(t);
-  last().send(...STANZAS);
-  assert.deepEqual([heard, last().closed, clock.timers.length], [STANZAS, true, 0]);
+  const { clock, heard, reading, last, seen } = begin(t);
+  last().send(...MESSAGES);
+  assert.deepEqual([heard, last().closed, clock.timers.length], [MESSAGES, true, 0]);
   last().fail(1000);
   reading.resume();
   reading.pause();
   reading.reconnectNow();
-  assert.deepEqual([reading.state.name, sockets.length], ['ended', 1]);
+  assert.deepEqual(seen(), [1, 0, 'ended']);
 });
 
 for (const [code, messages, total, name] of [
-  [1000, undefined, 46, 'waiting'],
   [1000, [], 46, 'ended'],
-  [1000, [''], 46, 'ended'],
-  [1000, ['1', ''], 46, 'waiting'],
+  [1000, [SIGN_OF_LIFE], 46, 'ended'],
+  [1000, [''], 46, 'waiting'],
+  [1000, ['1', SIGN_OF_LIFE], 46, 'waiting'],
   [4001, [], 46, 'waiting'],
   [1000, ['1'], Infinity, 'ended'],
-  [1006, [...STANZAS, '47'], Infinity, 'waiting'],
+  [1006, [...MESSAGES, '47'], Infinity, 'waiting'],
 ] as const) {
-  const sent = messages ? `${messages.length} of ${total} messages` : 'no handshake';
+  const sent = `${messages.length} of ${total} messages`;
   test(`a reading is ${name} after ${sent} and close code ${code}`, (t) => {
-    const { reading, last, reconnect, froms } = begin(t, { total });
-    if (messages) last().send(...messages);
+    const { clock, reading, sockets, last } = begin(t, { total });
+    last().send(...messages);
     last().fail(code);
     assert.equal(reading.state.name, name);
-    reconnect();
-    assert.deepEqual(froms(), name === 'ended' ? [0] : [0, messages?.filter(Boolean).length ?? 0]);
+    clock.advance(500);
+    const from = messages.filter((message) => typeof message === 'string').length;
+    assert.deepEqual(sockets.map((socket) => socket.from), name === 'ended' ? [0] : [0, from]);
   });
 }
 
-for (const [what, message] of [['a message', '1'], ['an empty message', '']] as const) {
-  test(`waits double from 0.5 s to 15 s, until ${what} ends "connecting"`, async (t) => {
-    const { heard, reading, last, attempt } = begin(t);
-    const waits = [500, 1000, 2000, 4000, 8000, 15_000, 15_000];
-    assert.deepEqual(await attempt(7), waits);
-    last().send();
-    assert.equal(reading.state.name, 'connecting');
-    last().send(message);
-    assert.deepEqual([reading.state.name, heard], ['reading', message ? ['1'] : []]);
-    assert.deepEqual(await attempt(7), waits);
-  });
-
-  test(`a connection is lost for good 12 s after it opened, or after ${what}`, (t) => {
-    const { clock, sockets, heard, reading, last, reconnect } = begin(t);
+for (const [what, message] of [['a message', ''], ['a sign of life', SIGN_OF_LIFE]] as const) {
+  test(`a connection is lost 12 s after it opened, or after ${what}`, (t) => {
+    const { clock, sockets, heard, last, seen } = begin(t);
     for (const messages of [[], [message]]) {
       clock.advance(11_999);
       last().send(...messages);
     }
     clock.advance(11_999);
-    assert.deepEqual(sockets.map(({ closed }) => closed), [false]);
-    clock.advance(1);
-    assert.deepEqual([last().closed, reconnect()], [true, 500]);
+    assert.deepEqual([last().closed, heard.length], [false, message === '' ? 1 : 0]);
+    clock.advance(2);
+    assert.equal(last().closed, true);
+    clock.advance(500);
     last().send('2');
     sockets[0]?.send('late');
     sockets[0]?.fail(1000);
-    assert.deepEqual([heard.at(-1), reading.state.name], ['2', 'reading']);
+    assert.deepEqual([heard.at(-1), seen()], ['2', [2, 0, 'reading']]);
   });
 
-  test(`refusals before ${what} do not count`, async (t) => {
-    const { reading, last, attempt } = begin(t, { probe: async () => 404 });
-    await attempt(2);
-    last().send(message);
-    await attempt(3); // The first of these was open.
-    assert.equal(reading.state.name, 'connecting');
+  test(`random waits double from 0.5 s to 15 s, and only ${what} resets them`, (t) => {
+    const { clock, states, last } = begin(t, { random: 0.9 });
+    for (let i = 0; i < 2; i += 1) {
+      for (const waitMs of [450, 900, 1800, 3600, 7200, 13_500, 13_500]) {
+        last().send();
+        const { length } = states;
+        last().fail();
+        clock.advance(waitMs - 1);
+        assert.equal(states.at(-1)?.seconds, 1);
+        clock.advance(1);
+        const countdown = Array.from({ length: Math.ceil(waitMs / 1000) + 1 }, (_, i) => i);
+        assert.deepEqual(states.slice(length).map(({ seconds }) => seconds), countdown.reverse());
+      }
+      last().send(message);
+    }
   });
 }
 
-test('a wait is random, and counts its seconds down', async (t) => {
-  const { clock, states, last, attempt } = begin(t, {}, 0.9);
-  assert.deepEqual(await attempt(3), [450, 900, 1800]);
-  last().fail();
-  clock.advance(3600);
-  const waiting = [4, 3, 2, 1].map((seconds) => ({ name: 'waiting', seconds }));
-  assert.deepEqual(states.slice(-5), [...waiting, { name: 'connecting' }]);
-});
-
-test('a machine that slept reconnects within 0.5 s, and at once if it was waiting', (t) => {
-  const { clock, last, reconnect } = begin(t);
-  clock.nowMs += 3600_000;
+test('a busy page hears the messages that have arrived before it drops a connection', (t) => {
+  const { clock, last, seen } = begin(t);
+  last().send('1');
+  clock.nowMs += 14_000;
   clock.next();
-  assert.equal(reconnect(), 500);
+  last().send('2');
+  clock.advance(11_999);
+  assert.deepEqual(seen(), [1, 0, 'reading']);
+});
+
+test('after 5 minutes without success every wait is a minute, until resume()', async (t) => {
+  const { asks, last, reading, pass } = begin(t);
   last().fail();
-  clock.nowMs += 3600_000;
-  assert.equal(reconnect(), 0);
+  await pass(900_000);
+  const waits = asks.map(({ atMs }, i) => atMs - (asks[i - 1]?.atMs ?? 1000));
+  const expected = [500, 1000, 2000, 4000, 8000, ...Array(19).fill(15_000), 60_000];
+  assert.deepEqual(waits.slice(0, 25), expected);
+  assert.deepEqual(new Set(waits.slice(25)), new Set([60_000]));
+  reading.resume();
+  await pass(500);
+  assert.equal(asks.length, waits.length + 2);
 });
 
-test('reconnectNow() ends a wait, and does nothing in another state', (t) => {
-  const { clock, reading, last, froms } = begin(t);
-  const acts = [() => last().send('1'), () => last().fail(), () => {}, () => reading.pause()];
-  for (const act of acts) {
-    act();
-    reading.reconnectNow();
-  }
-  clock.advance(1000);
-  assert.deepEqual([reading.state.name, froms()], ['paused', [0, 1]]);
-});
-
-for (const act of ['send', 'fail'] as const) {
-  test(`pause() after a ${act} stops everything, resume() continues`, async (t) => {
-    const { clock, reading, last, attempt, froms } = begin(t);
-    last().send('1', '2');
-    if (act === 'fail') last().fail();
-    for (let i = 0; i < 2; i += 1) reading.pause();
-    assert.deepEqual([reading.state.name, last().closed, clock.timers.length], ['paused', true, 0]);
-    for (let i = 0; i < 2; i += 1) reading.resume();
-    assert.deepEqual(froms(), [0, 2]);
-    assert.deepEqual(await attempt(1), [500]);
+for (const [status, opens] of [
+  [NO_CONNECTION, false], [301, false], [307, false], [500, false], [503, false], [599, false],
+  [200, true], [400, true], [403, true], [404, true], [426, true], [499, true],
+] as const) {
+  const does = opens ? 'opens a WebSocket' : 'waits and asks again';
+  test(`after a failed handshake and the answer ${status} the page ${does}`, async (t) => {
+    const { asks, server, sockets, states, reading, last, pass } = begin(t);
+    Object.assign(server, { answer: status, refuses: true });
+    last().fail();
+    await pass(600_000);
+    assert.equal(sockets.length, opens ? asks.length + 1 : 1);
+    assert.deepEqual(new Set(states.slice(2).map(({ name }) => name)), new Set(['waiting']));
+    assert.equal(reading.state.status, status);
+    Object.assign(server, { answer: 426, refuses: false });
+    for (const { length } = asks; asks.length === length; await pass(1000));
+    last().send();
+    last().fail();
+    assert.deepEqual([reading.state.name, reading.state.status], ['waiting', undefined]);
   });
 }
 
-test('a reading that its own listener pauses stays paused', (t) => {
-  const own: ReturnType<typeof begin> = begin(t, { onMessage: () => own.reading.pause() });
-  own.last().send('1');
-  assert.deepEqual([own.reading.state.name, own.clock.timers.length], ['paused', 0]);
+test('only resume() asks again after a 401', async (t) => {
+  const { clock, server, reading, last, pass, seen } = begin(t);
+  server.answer = 401;
+  last().fail();
+  await pass(600_000);
+  reading.reconnectNow();
+  assert.deepEqual([reading.state, clock.timers.length], [{ name: 'waiting', status: 401 }, 0]);
+  reading.resume();
+  assert.deepEqual(seen(), [1, 2, 'connecting']);
+});
+
+for (const [status, opens, closed, name] of [
+  [401, false, true, 'waiting'],
+  [503, false, true, 'waiting'],
+  [426, false, false, 'waiting'],
+  [503, true, false, 'reading'],
+] as const) {
+  const later = `a ${status} ${opens ? 'after' : 'before'} one opens`;
+  test(`without an answer for 3 s the page opens WebSockets; then comes ${later}`, async (t) => {
+    const { asks, server, last, pass, seen } = begin(t);
+    server.answer = NO_ANSWER;
+    last().fail();
+    await pass(500 + 2999);
+    assert.deepEqual(seen(), [1, 1, 'waiting']);
+    await pass(1);
+    last().fail();
+    await pass(1000);
+    assert.deepEqual(seen(), [3, 1, 'waiting']);
+    if (opens) last().send();
+    asks[0]?.answer(status);
+    await settle();
+    assert.deepEqual([last().closed, seen()], [closed, [3, 1, name]]);
+  });
+}
+
+test('pause() stops everything, and resume() continues', async (t) => {
+  const { asks, clock, server, reading, last, seen } = begin(t);
+  last().send('1', '2');
+  reading.pause();
+  assert.deepEqual([last().closed, clock.timers.length], [true, 0]);
+  for (let i = 0; i < 2; i += 1) reading.resume();
+  assert.deepEqual([seen(), last().from], [[2, 0, 'connecting'], 2]);
+  server.answer = NO_ANSWER;
+  last().fail();
+  reading.resume();
+  reading.pause();
+  asks[0]?.answer(426);
+  await settle();
+  assert.deepEqual([asks[0]?.signal.aborted, clock.timers.length], [true, 0]);
+  reading.reconnectNow();
+  assert.deepEqual(seen(), [2, 1, 'paused']);
+  reading.resume();
+  assert.deepEqual(seen(), [2, 2, 'connecting']);
 });
 
 test('restart() begins with the first message, from any state', (t) => {
-  const { reading, sockets, last, froms } = begin(t);
-  last().send(...STANZAS);
+  const { reading, sockets, last } = begin(t);
+  last().send(...MESSAGES);
   for (let i = 0; i < 2; i += 1) reading.restart();
-  assert.deepEqual(sockets.map(({ closed }) => closed), [true, true, false]);
   last().send('1');
   last().fail();
   reading.restart();
   last().send('1');
-  assert.deepEqual([froms(), reading.heard], [[0, 0, 0, 0], 1]);
+  assert.deepEqual(sockets.map(({ from, closed }) => [from, closed]),
+    [[0, true], [0, true], [0, true], [0, false]]);
+  assert.equal(reading.heard, 1);
 });
 
-for (const [name, ...statuses] of [
-  ['refused', 400, 403, 426, 499],
-  ['connecting', 0, 200, 399, 408, 425, 429, 503, 504],
+for (const [leaves, how, act] of [
+  [false, 'is silent for 6 s', (clock: FakeClock) => clock.advance(6000)],
+  [true, 'is silent for longer', (clock: FakeClock) => clock.advance(6001)],
+  [true, 'slept, its monotonic clock too', (clock: FakeClock) => (clock.aheadMs += 60_000)],
+  [true, 'has its clock set back', (clock: FakeClock) => (clock.aheadMs -= 60_000)],
 ] as const) {
-  for (const status of statuses) {
-    test(`a reading is ${name} after responses of 404, 404, ${status}, 404, 404`, async (t) => {
-      const answers = [404, 404, status, 404, 404].values();
-      const probe = async () => Number(answers.next().value);
-      const { clock, reading, attempt } = begin(t, { probe });
-      await attempt(5);
-      assert.equal(reading.state.name, name);
-      assert.equal(clock.timers.length, name === 'refused' ? 0 : 1);
-    });
-  }
-}
-
-for (const again of ['resume', 'reconnectNow', 'restart'] as const) {
-  test(`${again}() ends a refusal, and counts refusals anew`, async (t) => {
-    const { reading, attempt } = begin(t, { probe: async () => 404 });
-    await attempt(3);
-    assert.equal(reading.state.name, 'refused');
-    reading[again]();
-    await attempt(2);
-    assert.equal(reading.state.name, 'connecting');
+  test(`reconnectNow() ${leaves ? 'leaves' : 'keeps'} a connection that ${how}`, (t) => {
+    const { clock, reading, sockets, last, seen } = begin(t);
+    last().send('1');
+    act(clock);
+    for (let i = 0; i < 2; i += 1) reading.reconnectNow();
+    assert.equal(sockets[0]?.closed, leaves);
+    assert.deepEqual(seen(), leaves ? [2, 0, 'connecting'] : [1, 0, 'reading']);
   });
 }
 
-test('neither a connection that was open nor a failed probe is a refusal', async (t) => {
-  const probe = t.mock.fn(() => Promise.reject(new Error('no network')));
-  const { reading, last, attempt } = begin(t, { probe });
-  last().send();
-  await attempt(5);
-  assert.deepEqual([reading.state.name, probe.mock.callCount()], ['connecting', 4]);
+test('reconnectNow() ends a wait: with a WebSocket, or with a request once one failed', (t) => {
+  const { reading, last, seen } = begin(t);
+  last().send('1');
+  for (const asks of [0, 1]) {
+    last().fail();
+    reading.reconnectNow();
+    assert.deepEqual(seen(), [2, asks, 'connecting']);
+  }
 });
 
-test('the next attempt, even at once, abandons a probe', async (t) => {
-  const signals: AbortSignal[] = [];
-  const probe = async (signal: AbortSignal) => {
-    signals.push(signal);
-    await once(signal, 'abort');
-    return 404;
-  };
-  const { reading, last, attempt } = begin(t, { probe }, 0);
-  await attempt(4);
-  last().send('1');
-  assert.deepEqual(signals.map(({ aborted }) => aborted), [true, true, true, true]);
-  assert.equal(reading.state.name, 'reading');
+test(`50 readings hear everything in spite of random outages; SEED=${SEED}`, async (t) => {
+  const clock = new FakeClock(t);
+  const random = createRandom(SEED);
+  t.mock.method(Math, 'random', random);
+  const below = (n: number) => Math.floor(random() * n);
+  let asked = 0;
+  const readings = Array.from({ length: 50 }, () => {
+    let way: number | string = 'open'; // A number is the HTTP status of every response.
+    let failed = false; // The last handshake.
+    let asking: AbortSignal | undefined; // The last plain request, until its answer comes.
+    const heard: string[] = [];
+    const arrive = (act: () => void): void => {
+      setTimeout(() => (way === 'silent' ? arrive(act) : act()), below(300));
+    };
+    const reading = new Reading({
+      total: MESSAGES.length,
+      connect(from) {
+        if (failed && !asking) assert.ok(!['down', 302, 503].includes(way), `opened when ${way}`);
+        const socket = new FakeSocket(from);
+        let next = from;
+        const send = () => {
+          if (socket.closed) return;
+          failed = way !== 'open' && next === from;
+          if (way !== 'open') return socket.fail();
+          socket.send(MESSAGES[next] ?? assert.fail('It is not closed.'));
+          next += 1;
+          setTimeout(() => arrive(send), 2000);
+        };
+        arrive(send);
+        return socket;
+      },
+      async ask(signal) {
+        asking = signal;
+        asked += 1;
+        await new Promise<void>(arrive);
+        if (asking === signal) asking = undefined;
+        if (way === 'down') throw new Error('no connection');
+        return typeof way === 'number' ? way : 426;
+      },
+      onMessage: (message) => heard.push(message),
+      onState() {},
+    });
+    const ways = ['open', 'open', 'down', 'silent', 'refused', 302, 401, 404, 503];
+    const change = () => (way = ways[below(ways.length)] ?? 'open');
+    const acts = [change, change, change, () => reading.pause(), () => reading.resume(), () => {
+      clock.aheadMs += below(60_000); // It sleeps, and wakes up.
+      reading.reconnectNow();
+    }];
+    reading.resume();
+    let ms = 0;
+    for (; ms < 400_000; ms += below(20_000)) setTimeout(() => acts[below(acts.length)]?.(), ms);
+    setTimeout(() => ((way = 'open'), reading.resume()), ms);
+    return { reading, heard };
+  });
+  while (clock.next(900_000)) await settle();
+  for (const { reading, heard } of readings) {
+    assert.deepEqual([heard, reading.state.name], [MESSAGES, 'ended']);
+  }
+  assert.deepEqual([clock.timers.length, asked > 200], [0, true]);
 });

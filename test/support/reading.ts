@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Options, Reading, Socket, State } from '../../public/reading.js';
 import { ROOT } from './program.js';
 
@@ -6,15 +8,19 @@ export type { Options, State };
 
 /** Loads public/reading.js as a browser does: as a module, whatever package.json says. */
 export async function loadReading(): Promise<typeof Reading> {
-  const source = readFileSync(`${ROOT}/public/reading.js`, 'utf8');
-  return (await import(`data:text/javascript,${encodeURIComponent(source)}`)).Reading;
+  const copy = join(__dirname, 'reading.copy.mjs');
+  copyFileSync(join(ROOT, 'public', 'reading.js'), copy);
+  return (await import(pathToFileURL(copy).href)).Reading;
 }
+
+/** What a server sends when it has nothing else to send. */
+export const SIGN_OF_LIFE = new Blob([]);
 
 /** A connection without a network; `onClose` is called when the reading leaves it. */
 export class FakeSocket implements Socket {
-  onopen: Socket['onopen'] = null;
-  onmessage: Socket['onmessage'] = null;
-  onclose: Socket['onclose'] = null;
+  onopen: ((event: Event) => void) | null = null;
+  onmessage: ((event: MessageEvent<unknown>) => void) | null = null;
+  onclose: ((event: CloseEvent) => void) | null = null;
   closed = false;
 
   constructor(readonly from: number, readonly onClose = () => {}) {}
@@ -25,7 +31,7 @@ export class FakeSocket implements Socket {
   }
 
   /** Opens if it has not, then sends these messages. */
-  send(...messages: string[]): void {
+  send(...messages: (string | Blob)[]): void {
     this.onopen?.(new Event('open'));
     this.onopen = null;
     for (const data of messages) this.onmessage?.(new MessageEvent('message', { data }));
