@@ -37,9 +37,9 @@ const reading = new Reading({
 const REASONS = {
   undefined: 'Connection lost',
   0: 'Server unreachable',
-  302: 'Redirected, please reload',
+  302: 'Redirected (login?)',
   401: 'HTTP 401, please reload',
-  426: 'Refused, please reload', // A WebSocket was: perhaps `from` lies beyond a new text.
+  426: 'Refused (reload?)', // A WebSocket was: perhaps `from` lies beyond a new text.
 };
 
 const count = () => `${reading.heard}${total === Infinity ? '' : ` of ${total}`}`;
@@ -61,7 +61,7 @@ let told = reading.state;
 function tell(state) {
   const { text, label } = STATES[state.name];
   const { seconds } = state;
-  const wait = seconds ? `; retrying in ${seconds} s` : '; retrying…';
+  const wait = seconds ? `, retrying in ${seconds} s` : ', retrying…';
   // A screen reader announces a new state or reason, but not each message or second.
   const isNew = state.name !== told.name || state.status !== told.status;
   status.setAttribute('aria-live', isNew ? 'polite' : 'off');
