@@ -30,16 +30,16 @@ const WATCH = `
     : (target.src || target.href) + ' does not load, or what it imports.'), true);
   addEventListener('unhandledrejection', ({ reason }) => parent.fail(reason));
   addEventListener('securitypolicyviolation', ({ blockedURI, effectiveDirective }) =>
-    parent.fail('The Content-Security-Policy blocks ' + blockedURI + ' as ' + effectiveDirective));`;
+    parent.fail('The security policy blocks ' + blockedURI + ' as ' + effectiveDirective));`;
 
 /** Takes the place of public/reading.js in staged pages: the scene says what happens. */
 const READING = `export class Reading {
   heard = 0; state = { name: 'paused' }; calls = [];
-  constructor(options) { Object.assign(this, options); window.reading = this; }
+  constructor(options) { window.reading = Object.assign(this, options); }
   pause() { this.calls.push('pause'); }
   resume() { this.calls.push('resume'); }
   reconnectNow() { this.calls.push('reconnectNow'); }
-  restart() { this.calls.push('restart'); this.heard = 0; this.set({ name: 'connecting' }); }
+  restart() { this.heard = 0; this.set({ name: 'connecting' }); }
   set(state) { this.state = state; this.onState(state); }
   send(...messages) {
     for (const message of messages) {
@@ -49,12 +49,8 @@ const READING = `export class Reading {
     }
   }
 }`;
-
-type Page = Window & typeof globalThis & {
-  reading: Options & Reading & {
-    calls: string[]; set(state: State): void; send(...messages: string[]): void;
-  };
-};
+type Stage = { calls: string[]; set(state: State): void; send(...messages: string[]): void };
+type Page = Window & typeof globalThis & { reading: Reading & Options & Stage };
 
 /** Runs in the browser, as scenes do: what they get. */
 function help(frame: HTMLIFrameElement) {
@@ -72,8 +68,7 @@ function help(frame: HTMLIFrameElement) {
       if (Date.now() > endMs) throw new Error(`Waited 20 s for ${condition}: ${status()}`);
     }
   };
-  const { reading } = page;
-  return { frame, page, reading, root, $, style, status, items, frames, until };
+  return { frame, page, reading: page.reading, root, $, style, status, items, frames, until };
 }
 
 /** Runs in the browser: plays scenes with the page in a frame, and sends back their results. */
@@ -85,25 +80,18 @@ async function play(): Promise<never> {
     document.body.innerHTML = iframe;
     const frame = document.querySelector('iframe') as HTMLIFrameElement;
     const loaded = new Promise((resolve) => (frame.onload = resolve));
-    const result = loaded.then(() => (0, eval)(code)(help(frame)));
-    answer = await Promise.race([failure, result]).then(
-      (value) => ({ result: value }), (error) => ({ error: String(error.stack ?? error) }));
+    const scene = loaded.then(() => (0, eval)(code)(help(frame)));
+    answer = await Promise.race([failure, scene]).then((result) => ({ result }))
+      .catch((error) => ({ error: String(error.stack ?? error) }));
   }
 }
 
 type Script = (helpers: ReturnType<typeof help>) => unknown;
-/**
- * A test that plays a scene with a page in a frame, and checks what the scene returns. `page` is
- * the end of a path, by default of a staged page; `attributes` are the frame's.
- */
-export type Scene = (
-  script: Script, expected?: unknown, page?: string, attributes?: string,
-) => () => Promise<void>;
+/** A test that plays a scene below a path, by default a staged one, and checks its result. */
+type Scene = (script: Script, expected?: unknown, path?: string, frame?: string) =>
+  () => Promise<void>;
 
-/**
- * Tests the page in a browser. It is at any mount; below `/staged`, it has no connection. `change`
- * makes it another page by its path, for example one without end.
- */
+/** Tests the page in a browser. `change` may return another page, depending on its path. */
 export function describePage(
   name: string, change: (html: string, path: string) => string, define: (scene: Scene) => void,
 ) {
@@ -114,32 +102,30 @@ export function describePage(
     let browser: ChildProcess;
 
     before(async () => {
-      const stream = createStream(MESSAGES, 5);
-      app = await startApp({
-        ...stream,
-        begin(reader, from, request) {
-          stream.begin(reader, from, request);
-          if (from === 0) setTimeout(() => reader.close(4001), 100); // The page reconnects.
-        },
-      });
+      const { maxFrom, begin } = createStream(MESSAGES, 5);
+      app = await startApp({ maxFrom, begin(reader, from, request) {
+        begin(reader, from, request);
+        if (from === 0) setTimeout(() => reader.close(4001), 100); // The page reconnects.
+      } });
       const [respond = assert.fail] = app.server.listeners('request');
       app.server.removeAllListeners('request').on('request', async (request, response) => {
         const { url = '' } = request;
-        const reply = (type: string, body: string) =>
-          response.setHeader('Content-Type', `text/${type}`).end(body);
-        if (url === '/test') {
-          reply('html', `<!DOCTYPE html><body><script>${help}${play}play()</script>`);
-        } else if (url === '/next') {
+        const isScript = url.endsWith('.js') && !url.endsWith(SCRIPT);
+        response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html');
+        if (url === '/test') response.end(`<body><script>${help}${play}play()</script>`);
+        else if (url === '/watch.js') response.end(WATCH);
+        else if (/^\/staged.*\/reading\.js$/.test(url)) response.end(READING);
+        else if (/^\/staged-moved.*\/ws$/.test(url)) response.writeHead(302).end();
+        else if (url === '/next') {
           player.emit('done', JSON.parse(await text(request)));
           response.end(String(await once(player, 'scene')));
-        } else if (url === '/watch.js') reply('javascript', WATCH);
-        else if (/^\/staged.*\/reading\.js$/.test(url)) reply('javascript', READING);
-        else if (url.endsWith(`/${SCRIPT}`)) {
+        } else if (url.endsWith(`/${SCRIPT}`)) {
           const page = await fetch(`http://127.0.0.1:${app.port}/`);
-          const policy = page.headers.get('Content-Security-Policy') ?? assert.fail('no policy');
-          response.setHeader('Content-Security-Policy', policy);
+          for (const [header, value] of page.headers) {
+            if (header.startsWith('content-s')) response.setHeader(header, value);
+          }
           const html = change(await page.text(), url);
-          reply('html', html.replace('<script', '<script src="/watch.js"></script>$&'));
+          response.end(html.replace('<script', '<script src="/watch.js"></script>$&'));
         } else respond(request, response);
       });
       browser = track(spawn(String(BROWSER), [
@@ -159,9 +145,9 @@ export function describePage(
       rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     });
 
-    define((script, expected, page = 'staged', attributes = '') => async () => {
-      const style = 'width: 800px; height: 568px; border: 0';
-      const iframe = `<iframe style="${style}" src="/${page}/${SCRIPT}" ${attributes}></iframe>`;
+    define((script, expected, path = 'staged', frame = '') => async () => {
+      const size = 'style="width: 800px; height: 568px; border: 0"';
+      const iframe = `<iframe src="/${path}/${SCRIPT}" ${size} ${frame}></iframe>`;
       player.emit('scene', JSON.stringify({ iframe, code: `(${script})` }));
       const [{ error, result }] = await once(player, 'done');
       if (error) throw new Error(error);
