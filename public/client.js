@@ -43,7 +43,8 @@ const REASONS = {
 };
 
 const count = () => `${reading.heard}${total === Infinity ? '' : ` of ${total}`}`;
-const position = () => (reading.heard ? `${status.dataset['unit']} ${count()}` : 'Connected');
+const unit = status.dataset['unit'] ?? 'Message';
+const position = () => (reading.heard ? `${unit} ${count()}` : 'Connected');
 const reason = () => REASONS[`${reading.state.status}`] ?? `HTTP ${reading.state.status}`;
 const resume = () => reading.resume();
 

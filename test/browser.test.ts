@@ -18,7 +18,8 @@ describePage('the page in a browser', change, (scene) => {
     await until(() => status() === 'The end' && items().length === 46);
     const loaded = page.performance.getEntriesByType('resource');
     const origins = new Set(loaded.map(({ name }) => new URL(name).origin));
-    return [items().map((item) => item.textContent.trim()), $<HTMLProgressElement>('progress').value, origins.size];
+    const texts = items().map((item) => item.textContent.trim());
+    return [texts, $<HTMLProgressElement>('progress').value, origins.size];
   }, [MESSAGES, 46, 1], 'dante'));
 
   test('each state has its text, label and focus, and fits every size', scene(async (helpers) => {
@@ -37,8 +38,8 @@ describePage('the page in a browser', change, (scene) => {
       reading.set({ name, ...why });
       action.dispatchEvent(new MouseEvent('click', { detail: 1 }));
       action.dispatchEvent(new MouseEvent('click', { detail: 2 })); // A double click is one.
-      const what = status().replace($('#status').dataset['unit'] ?? '', 'UNIT');
-      const news = [action.textContent, $('#status').ariaLive, reading.calls.splice(0).at(-1)];
+      const what = status().replace($('#status').dataset['unit'] ?? 'Message', 'UNIT');
+      const news = [action.textContent, $('#status').ariaLive, reading.calls.splice(0)];
       said.push([what, ...news, page.document.activeElement === action].join(' '));
       for (const width of [1280, 768, 480, 360, 320]) for (const size of [100, 200]) {
         frame.style.width = `${width}px`;
@@ -54,7 +55,7 @@ describePage('the page in a browser', change, (scene) => {
     }
     return said;
   }, [
-    'Connecting… Pause polite pause true',
+    'Connecting… Pause polite reconnectNow,pause true', // It has just been shown.
     'UNIT 45 of 46 Pause polite pause true',
     'Connection lost, retrying in 60 s Reconnect polite resume true',
     'Server unreachable, retrying in 60 s Reconnect polite resume true',
@@ -82,7 +83,7 @@ describePage('the page in a browser', change, (scene) => {
   }, ['wake wake pause wake resume', 'wake wake wake']));
 
   for (const [path, status] of [['staged', 426], ['staged-moved', 302]] as const) {
-    test(`a plain request to a ${path} page gets ${status}`, scene(
+    test(`a plain request to a ${path} page is fresh, and gets ${status}`, scene(
       ({ reading }) => reading.ask(new AbortController().signal), status, path));
   }
 
@@ -119,7 +120,8 @@ describePage('the page in a browser', change, (scene) => {
         await frames();
       }
       const isAtEnd = root.scrollHeight - page.innerHeight - page.scrollY < 2;
-      return [items().length, page.getComputedStyle($('li'), '::before').content, isAtEnd];
+      const { content } = page.getComputedStyle($('#messages > li'), '::before');
+      return [items().length, content, isAtEnd, page.document.getAnimations().length];
     };
     const seen = [await send(3000)];
     const read = items()[500] as HTMLElement;
@@ -134,10 +136,10 @@ describePage('the page in a browser', change, (scene) => {
     reading.send('verse');
     await until(() => items().length === 1000);
     return [...seen, $('#status').textContent.split(' ').at(-1)];
-  }, [[1000, '"2001"', true], [10_000, '"2501"', false], [0], '12501'], 'staged-endless'));
+  }, [[1000, '"2001"', true, 0], [10_000, '"2501"', false, 0], [0], '12501'], 'staged-endless'));
 
   test('without JavaScript the page shows a notice and no footer', scene(({ $, style }) => [
-    $('main').innerText.trim().startsWith('This page needs JavaScript'), style('footer').display,
+    $('main').innerText.includes('This page needs JavaScript'), style('footer').display,
   ], [true, 'none'], 'dante', 'sandbox="allow-same-origin"'));
 
   test('print hides the footer, and forced colors change the bar', scene(({ page, style }) => {

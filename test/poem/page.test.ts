@@ -7,9 +7,13 @@ describePage('the page of the poem', (html) => html, (scene) => {
   test('a stanza has a numeral and verses; the translator is named at the end', scene(
     async ({ frame, page, reading, root, style, status, items, frames }) => {
       const { visibility } = style('.source');
-      for (let i = 0; i < 12; i += 1) reading.send('verse 1\nverse 2\nverse 3');
+      const stanza = 'verse 1\nverse 2\nverse 3';
+      reading.send(stanza);
       await frames();
-      const seen = [visibility, status(), items()[11]?.children.length];
+      const fading = page.document.getAnimations().length;
+      reading.send(...Array(11).fill(stanza));
+      await frames();
+      const seen = [visibility, fading, status(), items()[11]?.children.length];
       seen.push(page.getComputedStyle(items()[11] as Element, '::before').content);
       frame.style.width = '320px';
       root.style.fontSize = '200%';
@@ -18,5 +22,5 @@ describePage('the page of the poem', (html) => html, (scene) => {
       if (!(ems > 6)) throw new Error(`A verse has ${ems} em, too few for words.`);
       reading.set({ name: 'ended' });
       return [...seen, style('.source').visibility];
-    }, ['hidden', `Stanza 12 of ${canto1.length}`, 3, '"12"', 'visible']));
+    }, ['hidden', 1, `Stanza 12 of ${canto1.length}`, 3, '"12"', 'visible']));
 });

@@ -115,8 +115,9 @@ export function describePage(
         if (url === '/test') response.end(`<body><script>${help}${play}play()</script>`);
         else if (url === '/watch.js') response.end(WATCH);
         else if (/^\/staged.*\/reading\.js$/.test(url)) response.end(READING);
-        else if (/^\/staged-moved.*\/ws$/.test(url)) response.writeHead(302).end();
-        else if (url === '/next') {
+        else if (/^\/staged-moved.*\/ws$/.test(url) && request.headers['cache-control']) {
+          response.writeHead(302).end();
+        } else if (url === '/next') {
           player.emit('done', JSON.parse(await text(request)));
           response.end(String(await once(player, 'scene')));
         } else if (url.endsWith(`/${SCRIPT}`)) {
