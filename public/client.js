@@ -1,11 +1,7 @@
 // @ts-check
 import { Reading } from './reading.js';
 
-/**
- * @template {Element} T
- * @param {string} selector
- * @param {new () => T} type
- */
+/** @template {Element} T @param {string} selector @param {new () => T} type */
 function find(selector, type) {
   const element = document.querySelector(selector);
   if (element instanceof type) return element;
@@ -19,7 +15,6 @@ const action = find('#action', HTMLButtonElement);
 
 // A progress bar without `max` means a stream without end.
 const total = progress.hasAttribute('max') ? progress.max : Infinity;
-
 // The stream is next to this file, wherever the page is mounted.
 const streamUrl = new URL('ws', import.meta.url);
 
@@ -30,56 +25,86 @@ const reading = new Reading({
     url.protocol = url.protocol.replace('http', 'ws');
     return new WebSocket(url);
   },
-  probe: async (signal) => (await fetch(streamUrl, { cache: 'no-store', signal })).status,
+  async ask(signal) {
+    const answer = await fetch(streamUrl, { cache: 'no-store', redirect: 'manual', signal });
+    return answer.type === 'opaqueredirect' ? 302 : answer.status; // Which one is hidden.
+  },
   onMessage: show,
   onState: tell,
 });
 
+/** Why the page waits, by the status of the last answer. @type {Record<string, string>} */
+const REASONS = {
+  undefined: 'Connection lost',
+  0: 'Server unreachable',
+  302: 'Redirected (login?)',
+  401: 'HTTP 401, please reload',
+  426: 'Refused (reload?)', // A WebSocket was: perhaps `from` lies beyond a new text.
+};
+
 const count = () => `${reading.heard}${total === Infinity ? '' : ` of ${total}`}`;
-const position = () => (reading.heard ? `Message ${count()}` : 'Connected');
-const pause = () => reading.pause();
+const unit = status.dataset['unit'] ?? 'Message';
+const position = () => (reading.heard ? `${unit} ${count()}` : 'Connected');
+const reason = () => REASONS[`${reading.state.status}`] ?? `HTTP ${reading.state.status}`;
 const resume = () => reading.resume();
 
 /** The status text of each state, and the button's label and action. */
 const STATES = {
-  connecting: { text: () => 'Connecting…', label: 'Pause', act: pause },
-  reading: { text: position, label: 'Pause', act: pause },
-  waiting: { text: () => 'Connection lost', label: 'Reconnect', act: resume },
+  connecting: { text: () => 'Connecting…', label: 'Pause', act: () => reading.pause() },
+  reading: { text: position, label: 'Pause', act: () => reading.pause() },
+  waiting: { text: reason, label: 'Reconnect', act: resume },
   paused: { text: () => `Paused at ${count()}`, label: 'Continue', act: resume },
   ended: { text: () => 'The end', label: 'Read again', act: restart },
-  refused: { text: () => 'Connection refused', label: 'Retry', act: resume },
 };
+
+let told = reading.state;
+/** @param {import('./reading.js').State} state */
+function tell(state) {
+  const { text, label } = STATES[state.name];
+  const { seconds } = state;
+  const wait = seconds ? `, retrying in ${seconds} s` : ', retrying…';
+  // A screen reader announces a new state or reason, but not each message or second.
+  const isNew = state.name !== told.name || state.status !== told.status;
+  status.setAttribute('aria-live', isNew ? 'polite' : 'off');
+  status.textContent = text() + (seconds === undefined ? '' : wait);
+  action.textContent = label;
+  document.body.dataset['state'] = state.name;
+  if (total !== Infinity) progress.value = reading.heard;
+  told = state;
+}
+
+/** @type {HTMLElement[]} Messages that the next frame adds to the list. */
+let added = [];
 
 /** @param {string} message */
 function show(message) {
   const item = document.createElement('li');
+  item.value = reading.heard;
   for (const verse of message.split('\n')) {
     const line = document.createElement('span');
     line.className = 'verse';
     line.textContent = verse;
     item.append(line, '\n');
   }
-  look();
-  list.append(item);
-  follow();
-}
-
-/** @param {import('./reading.js').State} state */
-function tell(state) {
-  const { text, label } = STATES[state.name];
-  const wait = state.name === 'waiting' ? `, retrying in ${state.seconds} s` : '';
-  const { dataset } = document.body;
-  // A screen reader announces a new state, but not each message or second.
-  status.setAttribute('aria-live', dataset['state'] === state.name ? 'off' : 'polite');
-  dataset['state'] = state.name;
-  status.textContent = text() + wait;
-  action.textContent = label;
-  if (total !== Infinity) progress.value = reading.heard;
+  if (added.push(item) > 1) return;
+  if (document.hidden) setTimeout(update, 100); // A hidden page has no frames.
+  else requestAnimationFrame(update);
 }
 
 // Follow new messages only while the user is at the end of the page.
 let following = true;
 let followedTo = 0;
+
+/** Adds, trims and follows in one step: else look() takes anchoring for the user's scrolling. */
+function update() {
+  // An endless stream keeps its newest messages.
+  const kept = total < Infinity ? Infinity : following ? 1000 : 10_000;
+  if (added.length === 1) added[0]?.classList.add('fades');
+  list.append(...added.slice(-kept));
+  added = [];
+  for (let extra = list.children.length - kept; extra > 0; extra -= 1) list.children[0]?.remove();
+  follow();
+}
 
 function look() {
   const end = document.documentElement.scrollHeight - innerHeight;
@@ -94,9 +119,9 @@ function follow() {
 }
 
 function restart() {
+  added = [];
   list.replaceChildren();
   following = true;
-  follow();
   reading.restart();
 }
 
@@ -110,11 +135,11 @@ addEventListener('resize', follow);
 // Larger text makes the page longer without a resize of the window.
 new ResizeObserver(follow).observe(document.body);
 
-addEventListener('online', () => reading.reconnectNow());
+for (const type of ['online', 'pageshow']) addEventListener(type, () => reading.reconnectNow());
 document.addEventListener('visibilitychange', () => {
-  if (document.visibilityState === 'visible') reading.reconnectNow();
+  update(); // The next frame may be far.
+  if (!document.hidden) reading.reconnectNow();
 });
-
 // A page in the back/forward cache may not hold a connection; it continues when it is shown again.
 addEventListener('pagehide', () => {
   if (!['connecting', 'reading', 'waiting'].includes(reading.state.name)) return;
@@ -122,4 +147,5 @@ addEventListener('pagehide', () => {
   addEventListener('pageshow', resume, { once: true });
 });
 
+find('footer', HTMLElement).hidden = false;
 restart();

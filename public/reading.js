@@ -1,59 +1,48 @@
 // @ts-check
 /**
  * The client without the page: when to connect, from where, and when to stop. It does not use the
- * DOM, so tests can run it on fake sockets and a fake clock.
- */
-
-/** What a reading needs of a WebSocket. @typedef {object} Socket
- * @property {((event: Event) => void) | null} onopen
- * @property {((event: MessageEvent<string>) => void) | null} onmessage
- * @property {((event: CloseEvent) => void) | null} onclose
- * @property {() => void} close
- */
-
-/** What the reading does now; `seconds` to the next attempt while it waits.
- * @typedef {{ name: 'connecting' | 'reading' | 'paused' | 'ended' | 'refused' }
- *   | { name: 'waiting', seconds: number }} State
- */
-
-/** What a reading works with.
- * @typedef {object} Options
+ * DOM, so tests can run it on fake sockets, fake time and fake answers.
+ *
+ * @typedef {Pick<WebSocket, 'onopen' | 'onmessage' | 'onclose' | 'close'>} Socket
+ * @typedef {object} State What the reading does now.
+ * @property {'connecting' | 'reading' | 'waiting' | 'paused' | 'ended'} name
+ * @property {number} [seconds] the rest of a wait, 0 during an attempt; none if `resume()` ends it
+ * @property {number | undefined} [status] why it waits: the HTTP status of the last answer, 0 if
+ *   there was no connection, undefined if a connection was lost and none has failed since
+ *
+ * @typedef {object} Options What a reading works with.
  * @property {number} total how many messages there are; Infinity for a stream without end
  * @property {(from: number) => Socket} connect opens a socket that continues after `from` messages
- * @property {(signal: AbortSignal) => Promise<number>} probe the HTTP status of a plain request
+ * @property {(signal: AbortSignal) => Promise<number>} ask sends a plain request that follows no
+ *   redirect; resolves with the HTTP status, rejects without a connection
  * @property {(message: string) => void} onMessage gets every message, once, in order
  * @property {(state: State) => void} onState gets every state, and each second of waiting
  */
 
-/** The longest wait before the first retry. It doubles with each retry, up to the maximum. */
-const MIN_BACKOFF_MS = 500;
+const MIN_BACKOFF_MS = 500; // The longest wait before the first retry. It doubles with each one.
 const MAX_BACKOFF_MS = 15_000;
-
-/** The server is never silent for more than 5 s, so a connection is lost after this silence. */
-const MAX_SILENCE_MS = 12_000;
-
-/** How many consecutive refusals it takes to give up. */
-const MAX_REFUSALS = 3;
-
-/** 4xx is permanent, except Request Timeout, Too Early and Too Many Requests. */
-const REFUSAL = /^4(?!08|25|29)/;
+const LONG_OUTAGE_MS = 300_000; // After such an outage, every wait is a minute.
+const LONG_WAIT_MS = 60_000;
+const MAX_SILENCE_MS = 12_000; // Then a connection is lost: the server speaks every 5 s.
+const MAX_ANSWER_MS = 3_000; // How long a plain request may take.
 
 export class Reading {
   /** How many messages were heard. */
   heard = 0;
   /** @type {State} */
-  state = { name: 'connecting' };
+  state = { name: 'paused' };
   /** @type {Options} */
   #options;
   /** @type {Socket | undefined} */
   #socket;
-  /** @type {number | undefined} Ends the wait, or a connection that is silent. */
+  /** @type {number | undefined} Ends a wait, a plain request, or a connection that is silent. */
   #timer;
-  /** Ends the probe of the last attempt. */
-  #probe = new AbortController();
-  /** Attempts since the server was last heard, and how many of them it refused. */
-  #attempts = 0;
-  #refusals = 0;
+  #asking = new AbortController(); // Aborted unless a plain request waits for its answer.
+  /** @type {number | undefined} As in State. */
+  #status;
+  #attempts = 0; // Since the server was last heard.
+  #lostAtMs = 0; // When the first of them failed.
+  #heardAtMs = 0; // By the wall clock: monotonic clocks may stop while a machine sleeps.
 
   /** @param {Options} options */
   constructor(options) {
@@ -62,9 +51,7 @@ export class Reading {
 
   /** Continues after the last message, at once. Does nothing while connected or at the end. */
   resume() {
-    if (this.#socket || this.state.name === 'ended') return;
-    this.#attempts = this.#refusals = 0;
-    this.#connect();
+    if (this.state.name === 'paused' || this.state.name === 'waiting') this.#start();
   }
 
   /** Stops until `resume()`. */
@@ -75,13 +62,39 @@ export class Reading {
   /** Starts again with the first message. */
   restart() {
     this.heard = 0;
-    this.#stop({ name: 'paused' });
-    this.resume();
+    this.#start();
   }
 
-  /** Ends a wait or a refusal: call it when the next attempt is likely to succeed. */
+  /** Ends a wait, or a silence of 6 s: call it when another connection is likely to be better. */
   reconnectNow() {
-    if (this.state.name === 'waiting' || this.state.name === 'refused') this.resume();
+    const silentMs = Math.abs(Date.now() - this.#heardAtMs); // Clocks are set back, too.
+    const isDead = this.#socket !== undefined && silentMs > MAX_SILENCE_MS / 2;
+    if (isDead || this.state.seconds !== undefined) this.#start();
+  }
+
+  #start() {
+    this.#attempts = 0;
+    this.#stop({ name: 'connecting' });
+    this.#attempt();
+  }
+
+  /** Firefox delays a WebSocket after failed ones, up to a minute: first send a plain request. */
+  async #attempt() {
+    // The last one may still wait, for a dead connection or for a password.
+    if (this.#status === undefined || !this.#asking.signal.aborted) return this.#connect();
+    const { signal } = (this.#asking = new AbortController());
+    this.#timer = setTimeout(() => {
+      this.#status = 0;
+      this.#connect(); // A host may pass on WebSockets, but no plain requests.
+    }, MAX_ANSWER_MS);
+    const status = await this.#options.ask(signal).catch(() => 0);
+    if (signal.aborted) return;
+    this.#asking.abort();
+    this.#status = status;
+    // Another request may ask for a password again.
+    if (status === 401) this.#stop({ name: 'waiting', status });
+    else if (status === 0 || (status >= 300 && status < 400) || status >= 500) this.#wait();
+    else if (!this.#socket) this.#connect();
   }
 
   #connect() {
@@ -89,40 +102,35 @@ export class Reading {
     this.#drop();
     const from = this.heard;
     const socket = (this.#socket = connect(from));
-    let opened = false;
-
     socket.onopen = () => {
-      opened = true;
-      this.#watch();
-    };
-    socket.onmessage = ({ data }) => {
-      this.#attempts = this.#refusals = 0;
-      // An empty message is only a sign of life.
-      if (data !== '') this.heard += 1;
+      this.#asking.abort();
+      this.#status = undefined;
       this.#watch();
       this.#setState({ name: 'reading' });
-      if (data === '') return;
+    };
+    socket.onmessage = ({ data }) => {
+      this.#attempts = 0;
+      this.#watch();
+      // Messages are text. An empty binary message is only a sign of life.
+      if (typeof data !== 'string') return;
+      this.heard += 1;
+      this.#setState({ name: 'reading' });
       onMessage(data);
       // Do not wait for the close: under iisnode it arrives 2 s late.
       if (this.heard >= total) this.#stop({ name: 'ended' });
     };
     socket.onclose = ({ code }) => {
       // 1000 ends an endless stream, and one without further messages. Else messages are missing.
-      if (code === 1000 && (total === Infinity || (opened && this.heard === from))) {
-        return this.#stop({ name: 'ended' });
-      }
-      this.#drop();
-      if (!opened) this.#ask();
-      this.#wait();
+      const isEnd = code === 1000 && (total === Infinity || this.heard === from);
+      if (isEnd) this.#stop({ name: 'ended' });
+      else this.#wait();
     };
     this.#watch();
-    this.#setState({ name: 'connecting' });
   }
 
   /** Leaves the connection without waiting for its close. */
   #drop() {
     clearTimeout(this.#timer);
-    this.#probe.abort();
     if (!this.#socket) return;
     this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
     this.#socket.close();
@@ -130,39 +138,37 @@ export class Reading {
   }
 
   #watch() {
+    this.#heardAtMs = Date.now();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.#drop();
-      this.#wait();
+      // After a busy time, this timer fires before messages that have arrived: let them in.
+      this.#timer = setTimeout(() => this.#wait(), 0);
     }, MAX_SILENCE_MS);
   }
 
   /** Waits for a random time, so that pages that lost one server do not all return at once. */
   #wait() {
+    this.#drop();
+    if (this.state.name !== 'reading') this.#status ??= 0; // A handshake failed.
+    const nowMs = performance.now();
+    if (this.#attempts === 0) this.#lostAtMs = nowMs;
     const backoffMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** this.#attempts);
+    const isLong = nowMs - this.#lostAtMs > LONG_OUTAGE_MS;
+    const endMs = nowMs + (isLong ? LONG_WAIT_MS : Math.random() * backoffMs);
     this.#attempts += 1;
-    const endMs = performance.now() + Math.random() * backoffMs;
     const countDown = () => {
-      const leftMs = endMs - performance.now();
-      if (leftMs <= 0) return this.#connect();
-      this.#timer = setTimeout(countDown, leftMs % 1000 || 1000);
-      this.#setState({ name: 'waiting', seconds: Math.ceil(leftMs / 1000) });
+      const leftMs = Math.max(0, endMs - performance.now());
+      if (leftMs === 0) this.#attempt();
+      else this.#timer = setTimeout(countDown, leftMs % 1000 || 1000);
+      this.#setState({ name: 'waiting', seconds: Math.ceil(leftMs / 1000), status: this.#status });
     };
     countDown();
-  }
-
-  /** A plain request tells why a handshake failed: 426 if something in between drops upgrades. */
-  async #ask() {
-    const { signal } = (this.#probe = new AbortController());
-    const status = await this.#options.probe(signal).catch(() => 0);
-    if (signal.aborted) return;
-    this.#refusals = REFUSAL.test(`${status}`) ? this.#refusals + 1 : 0;
-    if (this.#refusals >= MAX_REFUSALS) this.#stop({ name: 'refused' });
   }
 
   /** @param {State} state one that ends only by a call from outside */
   #stop(state) {
     this.#drop();
+    this.#asking.abort();
     this.#setState(state);
   }
 

@@ -1,227 +1,293 @@
 import './support/bounds.js';
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { before, test, type TestContext } from 'node:test';
 import { setImmediate as settle } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import type { Reading as Class, Socket, State } from '../public/reading.js';
 import { FakeClock } from './support/clock.js';
-import { FakeSocket, loadReading, type Options, type State } from './support/reading.js';
+import { ROOT } from './support/program.js';
+import { createRandom, SEED } from './support/random.js';
 
-const STANZAS = Array.from({ length: 46 }, (_, i) => `stanza ${i + 1}`);
+const MESSAGES = Array.from({ length: 46 }, (_, i) => (i % 5 ? `message ${i + 1}` : ''));
+const SIGN_OF_LIFE = new Blob([]);
+/** What a server does; a number is the HTTP status of every response. */
+type Way = 'open' | 'down' | 'silent' | 'refuses WebSockets' | number;
+const WAYS: Way[] = ['open', 'open', 'down', 'silent', 'refuses WebSockets', 302, 401, 404, 503];
 
-let Reading: Awaited<ReturnType<typeof loadReading>>;
-before(async () => void (Reading = await loadReading()));
-
-/** Starts a reading on a fake clock and fake sockets; `random` 1 makes each wait the longest. */
-function begin(t: TestContext, options: Partial<Options> = {}, random = 1) {
-  const clock = new FakeClock(t);
-  t.mock.method(Math, 'random', () => random);
-  const sockets: FakeSocket[] = [];
-  const states: State[] = [];
-  const heard: string[] = [];
-  const last = () => sockets.at(-1) ?? assert.fail('no connection yet');
-  const reading = new Reading({
-    total: STANZAS.length,
-    connect: (from) => (sockets.push(new FakeSocket(from)), last()),
-    probe: async () => 0,
-    onMessage: (message) => heard.push(message),
-    onState: (state) => states.push(state),
-    ...options,
-  });
-  /** Lets a wait pass; returns its milliseconds. */
-  const reconnect = () => {
-    const { nowMs } = clock;
-    while (reading.state.name === 'waiting') assert.ok(clock.next());
-    return clock.nowMs - nowMs;
-  };
-  /** Attempts that fail, before the connection is open if it is new; returns the waits. */
-  const attempt = async (count: number) => {
-    const waits: number[] = [];
-    for (let i = 0; i < count; i += 1) {
-      last().fail();
-      await settle(); // The probe is answered.
-      waits.push(reconnect());
-    }
-    return waits;
-  };
-  const froms = () => sockets.map(({ from }) => from);
-  reading.resume();
-  return { clock, sockets, states, heard, last, reading, reconnect, attempt, froms };
-}
-
-test('the last message ends a reading and leaves no timer', (t) => {
-  const { clock, sockets, heard, reading, last } = begin(t);
-  last().send(...STANZAS);
-  assert.deepEqual([heard, last().closed, clock.timers.length], [STANZAS, true, 0]);
-  last().fail(1000);
-  reading.resume();
-  reading.pause();
-  reading.reconnectNow();
-  assert.deepEqual([reading.state.name, sockets.length], ['ended', 1]);
+let Reading: typeof Class;
+before(async () => {
+  const copy = join(__dirname, 'reading.mjs'); // A module, whatever package.json says.
+  copyFileSync(join(ROOT, 'public', 'reading.js'), copy);
+  ({ Reading } = await import(pathToFileURL(copy).href));
 });
 
+class FakeSocket implements Socket {
+  onopen: ((event: Event) => void) | null = null;
+  onmessage: ((event: MessageEvent<unknown>) => void) | null = null;
+  onclose: ((event: CloseEvent) => void) | null = null;
+  closed = false;
+  constructor(readonly from: number) {}
+  close = () => void (this.closed = true);
+  fail = (code = 1006) => this.onclose?.({ code } as CloseEvent); // Node has none before 23.
+  /** Opens if it has not, then sends these messages. */
+  send(...messages: (string | Blob)[]): void {
+    this.onopen?.(new Event('open'));
+    this.onopen = null;
+    for (const data of messages) this.onmessage?.(new MessageEvent('message', { data }));
+  }
+}
+
+const one = (): number => 1;
+/** Starts a reading. While the server has no `way`, the test itself opens and fails sockets. */
+function begin(t: TestContext, { random = one, delayMs = one, total = MESSAGES.length } = {}) {
+  const clock = new FakeClock(t);
+  t.mock.method(Math, 'random', random);
+  const server: { way?: Way } = {};
+  const sockets: FakeSocket[] = [];
+  const asks: { atMs: number; signal: AbortSignal }[] = [];
+  const states: State[] = [];
+  const heard: string[] = [];
+  let [failed, isAsking] = [false, false];
+  const arrive = (act: () => void): void => {
+    setTimeout(() => (server.way === 'silent' ? arrive(act) : act()), delayMs());
+  };
+  const reading = new Reading({
+    total,
+    connect(from) {
+      const isBad = /down|3..|5../.test(`${server.way}`);
+      assert.ok(!failed || isAsking || !isBad, `It connects while the server is ${server.way}.`);
+      const socket = new FakeSocket(from);
+      let next = from;
+      const send = () => {
+        if (socket.closed) return;
+        failed = server.way !== 'open' && next === from;
+        if (server.way !== 'open') return socket.fail();
+        socket.send(MESSAGES[next] ?? assert.fail('It is not closed.'));
+        next += 1;
+        setTimeout(() => arrive(send), 2000);
+      };
+      if (server.way !== undefined) arrive(send);
+      sockets.push(socket);
+      return socket;
+    },
+    async ask(signal) {
+      asks.push({ atMs: performance.now(), signal });
+      isAsking = true;
+      await new Promise<void>(arrive);
+      if (signal === asks.at(-1)?.signal) isAsking = false;
+      if (server.way === 'down') throw new Error('no connection');
+      return typeof server.way === 'number' ? server.way : 426;
+    },
+    onMessage: (message) => heard.push(message),
+    onState: (state) => states.push(state),
+  });
+  const last = () => sockets.at(-1) ?? assert.fail('no connection yet');
+  /** How many WebSockets and plain requests there were, and the state. */
+  const seen = () => [sockets.length, asks.length, reading.state.name];
+  const pass = async (ms: number) => {
+    const endMs = clock.nowMs + ms;
+    while (clock.next(endMs)) await settle();
+    clock.nowMs = endMs;
+  };
+  reading.resume();
+  return { clock, server, sockets, asks, states, heard, reading, last, seen, pass };
+}
+
 for (const [code, messages, total, name] of [
-  [1000, undefined, 46, 'waiting'],
   [1000, [], 46, 'ended'],
-  [1000, [''], 46, 'ended'],
-  [1000, ['1', ''], 46, 'waiting'],
+  [1000, [SIGN_OF_LIFE], 46, 'ended'],
+  [1000, [''], 46, 'waiting'],
   [4001, [], 46, 'waiting'],
   [1000, ['1'], Infinity, 'ended'],
-  [1006, [...STANZAS, '47'], Infinity, 'waiting'],
+  [1006, [...MESSAGES, '47', SIGN_OF_LIFE], Infinity, 'waiting'],
 ] as const) {
-  const sent = messages ? `${messages.length} of ${total} messages` : 'no handshake';
+  const sent = `${messages.length} of ${total} messages`;
   test(`a reading is ${name} after ${sent} and close code ${code}`, (t) => {
-    const { reading, last, reconnect, froms } = begin(t, { total });
-    if (messages) last().send(...messages);
+    const { reading, last } = begin(t, { total });
+    last().send(...messages);
     last().fail(code);
     assert.equal(reading.state.name, name);
-    reconnect();
-    assert.deepEqual(froms(), name === 'ended' ? [0] : [0, messages?.filter(Boolean).length ?? 0]);
   });
 }
 
-for (const [what, message] of [['a message', '1'], ['an empty message', '']] as const) {
-  test(`waits double from 0.5 s to 15 s, until ${what} ends "connecting"`, async (t) => {
-    const { heard, reading, last, attempt } = begin(t);
-    const waits = [500, 1000, 2000, 4000, 8000, 15_000, 15_000];
-    assert.deepEqual(await attempt(7), waits);
-    last().send();
-    assert.equal(reading.state.name, 'connecting');
-    last().send(message);
-    assert.deepEqual([reading.state.name, heard], ['reading', message ? ['1'] : []]);
-    assert.deepEqual(await attempt(7), waits);
-  });
-
-  test(`a connection is lost for good 12 s after it opened, or after ${what}`, (t) => {
-    const { clock, sockets, heard, reading, last, reconnect } = begin(t);
+for (const [what, message] of [['a message', ''], ['a sign of life', SIGN_OF_LIFE]] as const) {
+  test(`a connection is lost 12 s after it opened, or after ${what}`, (t) => {
+    const { clock, reading, sockets, last, seen } = begin(t);
     for (const messages of [[], [message]]) {
       clock.advance(11_999);
       last().send(...messages);
     }
+    clock.nowMs += 14_000; // It was busy: a timer comes first, then what has arrived.
+    clock.next();
+    last().send(message);
     clock.advance(11_999);
-    assert.deepEqual(sockets.map(({ closed }) => closed), [false]);
-    clock.advance(1);
-    assert.deepEqual([last().closed, reconnect()], [true, 500]);
-    last().send('2');
+    assert.deepEqual([last().closed, reading.heard], [false, message === '' ? 2 : 0]);
+    clock.advance(502);
+    last().send();
     sockets[0]?.send('late');
     sockets[0]?.fail(1000);
-    assert.deepEqual([heard.at(-1), reading.state.name], ['2', 'reading']);
+    assert.deepEqual([sockets[0]?.closed, seen()], [true, [2, 0, 'reading']]);
   });
 
-  test(`refusals before ${what} do not count`, async (t) => {
-    const { reading, last, attempt } = begin(t, { probe: async () => 404 });
-    await attempt(2);
-    last().send(message);
-    await attempt(3); // The first of these was open.
-    assert.equal(reading.state.name, 'connecting');
-  });
-}
-
-test('a wait is random, and counts its seconds down', async (t) => {
-  const { clock, states, last, attempt } = begin(t, {}, 0.9);
-  assert.deepEqual(await attempt(3), [450, 900, 1800]);
-  last().fail();
-  clock.advance(3600);
-  const waiting = [4, 3, 2, 1].map((seconds) => ({ name: 'waiting', seconds }));
-  assert.deepEqual(states.slice(-5), [...waiting, { name: 'connecting' }]);
-});
-
-test('a machine that slept reconnects within 0.5 s, and at once if it was waiting', (t) => {
-  const { clock, last, reconnect } = begin(t);
-  clock.nowMs += 3600_000;
-  clock.next();
-  assert.equal(reconnect(), 500);
-  last().fail();
-  clock.nowMs += 3600_000;
-  assert.equal(reconnect(), 0);
-});
-
-test('reconnectNow() ends a wait, and does nothing in another state', (t) => {
-  const { clock, reading, last, froms } = begin(t);
-  const acts = [() => last().send('1'), () => last().fail(), () => {}, () => reading.pause()];
-  for (const act of acts) {
-    act();
-    reading.reconnectNow();
-  }
-  clock.advance(1000);
-  assert.deepEqual([reading.state.name, froms()], ['paused', [0, 1]]);
-});
-
-for (const act of ['send', 'fail'] as const) {
-  test(`pause() after a ${act} stops everything, resume() continues`, async (t) => {
-    const { clock, reading, last, attempt, froms } = begin(t);
-    last().send('1', '2');
-    if (act === 'fail') last().fail();
-    for (let i = 0; i < 2; i += 1) reading.pause();
-    assert.deepEqual([reading.state.name, last().closed, clock.timers.length], ['paused', true, 0]);
-    for (let i = 0; i < 2; i += 1) reading.resume();
-    assert.deepEqual(froms(), [0, 2]);
-    assert.deepEqual(await attempt(1), [500]);
+  test(`random waits double from 0.5 s to 15 s, and only ${what} resets them`, (t) => {
+    const { clock, states, last } = begin(t, { random: () => 0.9 });
+    for (let i = 0; i < 2; i += 1) {
+      for (const waitMs of [450, 900, 1800, 3600, 7200, 13_500, 13_500]) {
+        last().send();
+        const { length } = states;
+        last().fail();
+        clock.advance(waitMs - 1);
+        assert.equal(states.at(-1)?.seconds, 1);
+        clock.advance(1);
+        const countdown = Array.from({ length: Math.ceil(waitMs / 1000) + 1 }, (_, i) => i);
+        assert.deepEqual(states.slice(length).map(({ seconds }) => seconds), countdown.reverse());
+      }
+      last().send(message);
+    }
   });
 }
 
-test('a reading that its own listener pauses stays paused', (t) => {
-  const own: ReturnType<typeof begin> = begin(t, { onMessage: () => own.reading.pause() });
-  own.last().send('1');
-  assert.deepEqual([own.reading.state.name, own.clock.timers.length], ['paused', 0]);
-});
-
-test('restart() begins with the first message, from any state', (t) => {
-  const { reading, sockets, last, froms } = begin(t);
-  last().send(...STANZAS);
-  for (let i = 0; i < 2; i += 1) reading.restart();
-  assert.deepEqual(sockets.map(({ closed }) => closed), [true, true, false]);
-  last().send('1');
+test('after 5 minutes without success every wait is a minute, until resume()', async (t) => {
+  const { server, asks, last, reading, pass } = begin(t);
+  server.way = 'down';
   last().fail();
-  reading.restart();
-  last().send('1');
-  assert.deepEqual([froms(), reading.heard], [[0, 0, 0, 0], 1]);
+  await pass(900_000);
+  const waits = asks.map(({ atMs }, i) => atMs - (asks[i - 1]?.atMs ?? 999) - 1);
+  const first = [500, 1000, 2000, 4000, 8000, ...Array(19).fill(15_000)];
+  assert.deepEqual(waits, [...first, ...Array(waits.length - 24).fill(60_000)]);
+  reading.resume();
+  await pass(600);
+  assert.equal(asks.length, waits.length + 2);
 });
 
-for (const [name, ...statuses] of [
-  ['refused', 400, 403, 426, 499],
-  ['connecting', 0, 200, 399, 408, 425, 429, 503, 504],
+for (const [opens, ...ways] of [
+  [false, 'down', 301, 307, 500, 503, 599],
+  [true, 'refuses WebSockets', 200, 400, 403, 404, 426, 499],
 ] as const) {
-  for (const status of statuses) {
-    test(`a reading is ${name} after responses of 404, 404, ${status}, 404, 404`, async (t) => {
-      const answers = [404, 404, status, 404, 404].values();
-      const probe = async () => Number(answers.next().value);
-      const { clock, reading, attempt } = begin(t, { probe });
-      await attempt(5);
-      assert.equal(reading.state.name, name);
-      assert.equal(clock.timers.length, name === 'refused' ? 0 : 1);
+  for (const way of ways) {
+    const does = opens ? 'opens a WebSocket' : 'waits and asks again';
+    test(`after a failed handshake and the answer ${way} a reading ${does}`, async (t) => {
+      const { asks, server, sockets, states, last, pass } = begin(t);
+      server.way = way;
+      last().fail();
+      await pass(600_000);
+      assert.equal(sockets.length, opens ? asks.length + 1 : 1);
+      assert.deepEqual(new Set(states.slice(2).map(({ name }) => name)), new Set(['waiting']));
+      assert.equal(states.at(-1)?.status, way === 'down' ? 0 : Number(way) || 426);
+      server.way = 'open';
+      await pass(60_005);
+      last().fail();
+      assert.deepEqual(states.at(-1), { name: 'waiting', seconds: 1, status: undefined });
     });
   }
 }
 
-for (const again of ['resume', 'reconnectNow', 'restart'] as const) {
-  test(`${again}() ends a refusal, and counts refusals anew`, async (t) => {
-    const { reading, attempt } = begin(t, { probe: async () => 404 });
-    await attempt(3);
-    assert.equal(reading.state.name, 'refused');
-    reading[again]();
-    await attempt(2);
-    assert.equal(reading.state.name, 'connecting');
+test('only resume() asks again after a 401', async (t) => {
+  const { server, reading, last, pass, seen } = begin(t);
+  server.way = 401;
+  last().fail();
+  await pass(600_000);
+  reading.reconnectNow();
+  assert.deepEqual([seen(), reading.state], [[1, 1, 'waiting'], { name: 'waiting', status: 401 }]);
+  reading.resume();
+  assert.deepEqual(seen(), [1, 2, 'connecting']);
+});
+
+for (const [way, closed, status] of [
+  [401, true, 401], [503, true, 503], ['open', false, undefined],
+] as const) {
+  test(`without an answer for 3 s a reading connects, until it hears ${way}`, async (t) => {
+    const { asks, server, reading, last, pass, seen } = begin(t);
+    server.way = 'silent';
+    last().fail();
+    await pass(500 + 2999);
+    assert.deepEqual(seen(), [1, 1, 'waiting']);
+    await pass(1);
+    last().fail();
+    await pass(1000);
+    assert.deepEqual(seen(), [3, 1, 'waiting']);
+    server.way = way;
+    await pass(2);
+    assert.deepEqual([last().closed, reading.state.status, asks.length], [closed, status, 1]);
   });
 }
 
-test('neither a connection that was open nor a failed probe is a refusal', async (t) => {
-  const probe = t.mock.fn(() => Promise.reject(new Error('no network')));
-  const { reading, last, attempt } = begin(t, { probe });
+test('pause() stops everything; resume() and reconnectNow() continue', async (t) => {
+  const { asks, clock, server, reading, last, pass, seen } = begin(t);
+  last().send('1', '2');
+  reading.pause();
+  assert.deepEqual([last().closed, clock.timers.length], [true, 0]);
+  for (let i = 0; i < 2; i += 1) reading.resume();
+  assert.deepEqual([seen(), last().from], [[2, 0, 'connecting'], 2]);
   last().send();
-  await attempt(5);
-  assert.deepEqual([reading.state.name, probe.mock.callCount()], ['connecting', 4]);
+  last().fail();
+  reading.reconnectNow();
+  assert.deepEqual(seen(), [3, 0, 'connecting']);
+  server.way = 404;
+  last().fail();
+  reading.reconnectNow(); // A handshake has failed: now a plain request comes first.
+  assert.deepEqual(seen(), [3, 1, 'connecting']);
+  reading.pause();
+  await pass(1000);
+  reading.reconnectNow();
+  assert.deepEqual([seen(), asks[0]?.signal.aborted], [[3, 1, 'paused'], true]);
+  reading.resume();
+  assert.deepEqual(seen(), [3, 2, 'connecting']);
 });
 
-test('the next attempt, even at once, abandons a probe', async (t) => {
-  const signals: AbortSignal[] = [];
-  const probe = async (signal: AbortSignal) => {
-    signals.push(signal);
-    await once(signal, 'abort');
-    return 404;
-  };
-  const { reading, last, attempt } = begin(t, { probe }, 0);
-  await attempt(4);
+test('the last message ends a reading, and restart() begins again from any state', (t) => {
+  const { clock, reading, sockets, last, seen } = begin(t);
+  last().send(...MESSAGES);
+  assert.deepEqual([last().closed, clock.timers.length], [true, 0]);
+  for (const act of ['resume', 'pause', 'reconnectNow'] as const) reading[act]();
+  assert.deepEqual(seen(), [1, 0, 'ended']);
+  for (let i = 0; i < 2; i += 1) reading.restart();
   last().send('1');
-  assert.deepEqual(signals.map(({ aborted }) => aborted), [true, true, true, true]);
-  assert.equal(reading.state.name, 'reading');
+  reading.restart();
+  assert.deepEqual(sockets.map(({ from, closed }) => [from, closed]),
+    [[0, true], [0, true], [0, true], [0, false]]);
+});
+
+for (const [leaves, how, passMs, aheadMs] of [
+  [false, 'is silent for 6 s', 6000, 0],
+  [true, 'is silent for longer', 6001, 0],
+  [true, 'slept, its monotonic clock too', 0, 60_000],
+  [true, 'has its clock set back', 0, -60_000],
+] as const) {
+  test(`reconnectNow() ${leaves ? 'leaves' : 'keeps'} a connection that ${how}`, (t) => {
+    const { clock, reading, sockets, last, seen } = begin(t);
+    last().send('1');
+    clock.advance(passMs);
+    clock.aheadMs += aheadMs;
+    for (let i = 0; i < 2; i += 1) reading.reconnectNow();
+    assert.equal(sockets[0]?.closed, leaves);
+    assert.deepEqual(seen(), leaves ? [2, 0, 'connecting'] : [1, 0, 'reading']);
+  });
+}
+
+test(`50 readings hear everything in spite of random outages; SEED=${SEED}`, async (t) => {
+  const random = createRandom(SEED);
+  const below = (n: number) => Math.floor(random() * n);
+  for (let i = 0; i < 50; i += 1) {
+    t.mock.restoreAll();
+    const { clock, server, heard, reading, pass } = begin(t, { random, delayMs: () => below(300) });
+    const change = () => (server.way = WAYS[below(WAYS.length)] ?? 'open');
+    const acts = [change, change, change, () => reading.pause(), () => reading.resume(), () => {
+      clock.aheadMs += below(60_000); // It sleeps, and wakes up.
+      reading.reconnectNow();
+    }];
+    server.way = 'open';
+    reading.restart();
+    for (let act = 0; act < 40; act += 1) {
+      acts[below(acts.length)]?.();
+      await pass(below(20_000));
+    }
+    server.way = 'open';
+    reading.resume();
+    await pass(300_000);
+    assert.deepEqual([heard, reading.state.name], [MESSAGES, 'ended']);
+    assert.equal(clock.timers.length, 0);
+  }
 });

@@ -9,25 +9,22 @@ export class FakeClock {
   nowMs = 1000;
   /** How far `Date.now()` is ahead: change it to set the clock, or to sleep as a phone does. */
   aheadMs = 1e12;
-  /** In the order in which they fire. */
   timers: Timer[] = [];
 
   constructor(t: TestContext) {
     t.mock.method(performance, 'now', () => this.nowMs);
     t.mock.method(Date, 'now', () => this.nowMs + this.aheadMs);
-    const replace = (name: 'setTimeout' | 'setInterval', repeats: boolean) => {
+    for (const name of ['setTimeout', 'setInterval'] as const) {
       t.mock.method(globalThis, name, (callback: () => void, delayMs: number) => {
         assert.ok(delayMs >= 0, 'Node warns of a negative delay');
         // Node and browsers alike: whole milliseconds, at least one.
         const ms = Math.max(1, Math.trunc(delayMs));
-        const atMs = this.nowMs + ms;
-        const timer = { atMs, everyMs: repeats ? ms : 0, callback, unref: () => timer };
-        this.#add(timer);
+        const everyMs = name === 'setInterval' ? ms : 0;
+        const timer: Timer = { atMs: this.nowMs + ms, everyMs, callback, unref: () => timer };
+        this.timers.push(timer);
         return timer;
       });
-    };
-    replace('setTimeout', false);
-    replace('setInterval', true);
+    }
     for (const name of ['clearTimeout', 'clearInterval'] as const) {
       const clear = globalThis[name];
       t.mock.method(globalThis, name, (timer: Timer & NodeJS.Timeout) => {
@@ -37,17 +34,13 @@ export class FakeClock {
     }
   }
 
-  #add(timer: Timer): void {
-    this.timers = [...this.timers, timer].sort((a, b) => a.atMs - b.atMs);
-  }
-
   /** Advances to the next timer that is due by `endMs` and calls it. Returns false without one. */
   next(endMs = Infinity): boolean {
-    const [next] = this.timers;
+    const [next] = this.timers.sort((a, b) => a.atMs - b.atMs);
     if (!next || next.atMs > endMs) return false;
     this.timers.shift();
     this.nowMs = Math.max(this.nowMs, next.atMs);
-    if (next.everyMs) this.#add(Object.assign(next, { atMs: this.nowMs + next.everyMs }));
+    if (next.everyMs) this.timers.push(Object.assign(next, { atMs: this.nowMs + next.everyMs }));
     next.callback();
     return true;
   }
