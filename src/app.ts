@@ -79,10 +79,11 @@ export function createApp(stream: Stream, { allowedOrigins }: Pick<Settings, 'al
   /** The response to a handshake that is refused, or undefined if it is accepted. */
   function refuse(request: IncomingMessage, path: string, from: string): Response | undefined {
     const { host, origin, 'sec-websocket-key': key = '', ...headers } = request.headers;
+    const is13 = headers['sec-websocket-version'] === '13';
     const { maxFrom } = stream;
     if (closing) return UNAVAILABLE;
     if (path !== '/ws') return NOT_FOUND;
-    if (headers['sec-websocket-version'] !== '13' || !KEY.test(key)) return upgradeRequired(request);
+    if (!is13 || !KEY.test(key)) return upgradeRequired(request);
     if (!host) return textResponse(400, 'The Host header is missing.');
     if (!/^\d+$/.test(from) || !Number.isSafeInteger(Number(from)) || Number(from) > maxFrom) {
       const number = `a whole number${maxFrom === Infinity ? '' : ` from 0 to ${maxFrom}`}`;
