@@ -1,6 +1,6 @@
 import '../support/bounds.js';
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { copyProject, ROOT, runNode, startServer } from '../support/program.js';
@@ -88,17 +88,6 @@ describe('README', { concurrency: 2 }, () => {
       assert.deepEqual([two.messages, three.messages], [one.messages, ['', 'anybody?']]);
       child.kill('SIGKILL');
       await exited;
-    }
-  });
-
-  test('every file and script that it names exists', () => {
-    const path = /`((?:src|public|test|\.github)\/[\w./-]+)`|\]\(([^):#]+)\)/g;
-    for (const [, code, link] of readme.matchAll(path)) {
-      assert.ok(existsSync(join(ROOT, code ?? link ?? '')), code ?? link);
-    }
-    const { scripts } = JSON.parse(read('package.json'));
-    for (const [, script = ''] of readme.matchAll(/npm (?:run )?(start|test|dev|check|bench)\b/g)) {
-      assert.ok(script in scripts, script);
     }
   });
 });
