@@ -116,7 +116,7 @@ export function describePage(
         else if (url === '/watch.js') response.end(WATCH);
         else if (/^\/staged.*\/reading\.js$/.test(url)) response.end(READING);
         else if (/^\/staged-moved.*\/ws$/.test(url) && request.headers['cache-control']) {
-          response.writeHead(302).end();
+          response.writeHead(302, { Location: '/' }).end();
         } else if (url === '/next') {
           player.emit('done', JSON.parse(await text(request)));
           response.end(String(await once(player, 'scene')));
