@@ -134,7 +134,6 @@ addEventListener('scroll', look);
 addEventListener('resize', follow);
 // Larger text makes the page longer without a resize of the window.
 new ResizeObserver(follow).observe(document.body);
-
 for (const type of ['online', 'pageshow']) addEventListener(type, () => reading.reconnectNow());
 document.addEventListener('visibilitychange', () => {
   update(); // The next frame may be far.

@@ -60,9 +60,8 @@ function help(frame: HTMLIFrameElement) {
   const style = (selector: string) => page.getComputedStyle($(selector));
   const status = () => $('#status').textContent;
   const items = () => [...root.querySelectorAll<HTMLElement>('#messages > li')];
-  const frames = async () => {
-    for (let i = 0; i < 2; i += 1) await new Promise(requestAnimationFrame);
-  };
+  const frames = () =>
+    new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
   const until = async (condition: () => unknown) => {
     for (const endMs = Date.now() + 20_000; !condition(); await frames()) {
       if (Date.now() > endMs) throw new Error(`Waited 20 s for ${condition}: ${status()}`);
@@ -87,8 +86,8 @@ async function play(): Promise<never> {
 }
 
 type Script = (helpers: ReturnType<typeof help>) => unknown;
-/** A test that plays a scene below a path, by default a staged one, and checks its result. */
-type Scene = (script: Script, expected?: unknown, path?: string, frame?: string) =>
+/** Makes a test that plays a scene below a path, by default a staged one, and checks its result. */
+type Scene = (script: Script, result?: unknown, path?: string, frame?: string) =>
   () => Promise<void>;
 
 /** Tests the page in a browser. `change` may return another page, depending on its path. */
@@ -116,15 +115,14 @@ export function describePage(
         else if (url === '/watch.js') response.end(WATCH);
         else if (/^\/staged.*\/reading\.js$/.test(url)) response.end(READING);
         else if (/^\/staged-moved.*\/ws$/.test(url) && request.headers['cache-control']) {
-          response.writeHead(302).end();
+          response.writeHead(302, { Location: '/' }).end();
         } else if (url === '/next') {
           player.emit('done', JSON.parse(await text(request)));
           response.end(String(await once(player, 'scene')));
         } else if (url.endsWith(`/${SCRIPT}`)) {
           const page = await fetch(`http://127.0.0.1:${app.port}/`);
-          for (const [header, value] of page.headers) {
-            if (header.startsWith('content-s')) response.setHeader(header, value);
-          }
+          const header = 'Content-Security-Policy';
+          response.setHeader(header, String(page.headers.get(header)));
           const html = change(await page.text(), url);
           response.end(html.replace('<script', '<script src="/watch.js"></script>$&'));
         } else respond(request, response);
