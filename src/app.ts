@@ -95,7 +95,7 @@ export function createApp(stream: Stream, { allowedOrigins }: Pick<Settings, 'al
     const isOwn = hosts.some((one) => one.trim().replace(/:(80|443)$/, '') === page);
     if (!origin || isOwn || allowedOrigins.has(origin)) return undefined;
     report(origin, host);
-    return textResponse(403, `Pages of ${origin} may not open this stream. See ALLOWED_ORIGINS.`);
+    return textResponse(403, `Pages of ${origin} may not open streams of ${host}.`);
   }
 
   let refusals = 0;
@@ -105,8 +105,8 @@ export function createApp(stream: Stream, { allowedOrigins }: Pick<Settings, 'al
     refusals += 1;
     if (performance.now() < reportAtMs) return;
     const [page, own] = [origin, host].map((text) => inspect(text).slice(0, 100));
-    console.error(`Origins refused: ${refusals}, the last one ${page} at the host ${own}. ` +
-      'If it is your page, let the proxy pass on Host, or set ALLOWED_ORIGINS.');
+    console.error(`Refused a page of ${page} at the host ${own}, ${refusals} since the last such ` +
+      'line. If it is yours, let the proxy pass on Host, or add its origin to ALLOWED_ORIGINS.');
     refusals = 0;
     reportAtMs = performance.now() + 3_600_000;
   }

@@ -13,13 +13,16 @@ const list = (folder) => (existsSync(folder) ? readdirSync(folder, { recursive: 
 
 for (const [from, to] of folders) {
   const sources = list(from).filter((name) => /(?<!\.d)\.ts$/.test(name));
-  const outputs = sources.map((name) => join(to, name.replace(/ts$/, 'js')));
-  // The compiler does not look for its output. Let it forget what it has compiled.
-  if (!outputs.every(existsSync)) rmSync(join(to, '.tsbuildinfo'), { force: true });
+  const lost = sources.filter((name) => !existsSync(join(to, name.replace(/ts$/, 'js'))));
   // Without a source, a file is left over: a deleted test must not run.
-  for (const name of list(to).filter((name) => /\.(js|js\.map|d\.ts)$/.test(name))) {
-    const source = join(from, name.replace(/\.(js|js\.map|d\.ts)$/, ''));
-    if (!existsSync(`${source}.ts`) && !existsSync(`${source}.js`)) rmSync(join(to, name));
+  const leftOver = list(to).filter((name) => {
+    const [, source] = /^(.*)\.(?:js|js\.map|d\.ts)$/.exec(name) ?? [];
+    return source && !['ts', 'js'].some((type) => existsSync(join(from, `${source}.${type}`)));
+  });
+  for (const name of leftOver) rmSync(join(to, name));
+  // The compiler does not look for its output. Let it forget what it has compiled.
+  if (lost.length + leftOver.length > 0) {
+    for (const folder of ['dist', '.test']) rmSync(join(folder, '.tsbuildinfo'), { force: true });
   }
 }
 try {

@@ -19,9 +19,11 @@ export class Reader extends WebSocket {
   #silentSeconds = 0;
   constructor({ url, headers }: IncomingMessage, private socket: Duplex, head: Buffer) {
     const { host, 'sec-websocket-key': key } = headers;
-    const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
     // The library keeps these as long as the connection, so pass on only what it reads.
-    const request = { method: 'GET', url, headers: { ...upgrade, host, 'sec-websocket-key': key } };
+    const request = { method: 'GET', url, headers: {
+      host, connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13',
+      'sec-websocket-key': key,
+    } };
     super(request, socket, head, [], { maxLength: MAX_MESSAGE_BYTES });
     let pendingBytes = head.length;
     this.on('message', () => void (pendingBytes = 0));

@@ -14,8 +14,8 @@ try {
 } catch (error) {
   const { message, syscall } = error as NodeJS.ErrnoException;
   if (error instanceof SettingError) fail(message);
-  else if (syscall) fail(`Restore public/, or let this account read it: ${message}.`);
-  else throw error;
+  else if (!syscall || !message.includes('public')) throw error;
+  else fail(`Restore public/, or let this account read it: ${message}.`);
 }
 
 function start(settings: Settings): void {
@@ -25,7 +25,7 @@ function start(settings: Settings): void {
   server.on('error', (error) => {
     // Once it listens, only a single connection has failed.
     if (server.listening) console.error(`A connection was not accepted: ${error.message}.`);
-    else fail(`Cannot ${error.message}. Set PORT and HOST to a free address of this machine.`);
+    else fail(`Cannot start: ${error.message}. Set another PORT or HOST, or free this one.`);
   });
   server.listen(listen, () => {
     if ('path' in listen) return console.log(`Listening on ${listen.path}`);

@@ -75,7 +75,7 @@ describe('app', () => {
       ...escapes, '/missing.js', '/dante/', '/dante/ws', `/${SCRIPT}x`, '/__proto__', '*',
       `/${SCRIPT}style.css`, '/x/style.css', '/ws/', '/wsx', '/STYLE.CSS', '/./index.html',
       `/${SCRIPT}/ws/x`, '/index.html%00', '/%69ndex.html', '/C:/Windows/win.ini',
-      'ftp://dante.example/', '/xhttp://dante.example/', `/${SCRIPT.replace('.', 'x')}`,
+      'ftp://dante.example/', '/xhttp://dante.example/',
     ]) {
       const { status, body } = await get(target);
       assert.equal(status, 404, target);
@@ -95,7 +95,7 @@ describe('app', () => {
     [400, /^The Host header is missing/, change('Host', [undefined])],
     [400, /^from is ".*", but must be a whole number from 0 to 3\.$/m,
       FROMS.map((from) => [`/ws?from=${from}`, {}] as const)],
-    [403, /^Pages of \S+ may not open this stream/, [
+    [403, /^Pages of \S+ may not open streams of /, [
       ...change('Origin', ['https://stranger.example', 'null', 'http://dante.example:8080']),
       ...change('Origin', ['http://dante.example:443', 'http://dante.example.evil', 'ftp://x']),
       ['/ws', { Host: 'a b', Origin: 'http://a' }],
@@ -168,9 +168,9 @@ describe('app', () => {
     clock.advance(1000);
     await refuse('http://b.example:81');
     const [first, second] = mock.calls.flatMap((call): string[] => call.arguments);
-    assert.match(`${first}`, /: 1, .*'dante\.example'.* Host.* ALLOWED_ORIGINS/);
+    assert.match(`${first}`, /'dante\.example', 1 since .* Host.* ALLOWED_ORIGINS/);
     assert.match(`${first}`, /^[^\x00-\x1f\x7f-\x9f]{100,350}$/);
-    assert.match(`${second}`, /: 101, .*'http:\/\/b\.example:81'/);
+    assert.match(`${second}`, /'http:\/\/b\.example:81' .*, 101 since/);
   });
 
   test('a request with a body is answered after the body, and the connection closes', async () => {

@@ -76,7 +76,10 @@ describe('behind iisnode', () => {
   before(async () => {
     const env = { PORT: pipe, LOG: log, IISNODE_VERSION: '0.2.26' };
     program = runNode(['-e', INTERCEPTOR, join(ROOT, SCRIPT)], env);
-    await until(() => existsSync(log) && /\n$/.test(readFileSync(log, 'utf8')), 'the server');
+    await until(() => {
+      if (program.child.exitCode !== null) throw new Error('The server has ended.');
+      return existsSync(log) && /\n$/.test(readFileSync(log, 'utf8'));
+    }, 'the server');
     port = await listen(iisnode);
   });
   after(async () => {

@@ -1,12 +1,15 @@
-import { loadavg } from 'node:os';
+import { freemem, totalmem } from 'node:os';
 import { createMetronome } from './metronome.js';
 import type { Reader, Stream } from './reader.js';
 
-/** Streams the load of this machine as JSON, every `intervalMs` milliseconds, without an end. */
+/** Streams how much memory of this machine is in use, as a bar, every `intervalMs` milliseconds. */
 export function createLoad(intervalMs: number): Stream {
   const metronome = createMetronome(intervalMs);
   function begin(reader: Reader): void {
-    const send = (): void => void reader.send(JSON.stringify({ load: loadavg()[0] }));
+    const send = (): void => {
+      const percent = Math.round(100 - (100 * freemem()) / totalmem());
+      reader.send(`${'█'.repeat(percent / 4)} ${percent} %`);
+    };
     reader.on('close', metronome.join(send));
     send();
   }

@@ -19,7 +19,7 @@ const at = (path: string, text: string, to = POEM) =>
 const HOST = 'proxy_set_header Host $http_host;';
 const CONNECT = 'proxy_set_header Connection upgrade;';
 const RIGHT = `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; ${HOST}${CONNECT}`;
-const PASSES = /✔ the files[^\n]*$/;
+const PASSES = /✔ 50 readers[^\n]*$/;
 
 /** What the check must print last, the configuration, and the path of the page. */
 type Row<T = string> = [last: RegExp, configuration: T, path?: string];
