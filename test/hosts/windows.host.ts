@@ -55,7 +55,7 @@ NODE_EXES.forEach((exe, index) => {
       server.child.kill('SIGINT'); // Wine makes it the Ctrl+C of a console.
       const { code, stderr } = await server.ended;
       assert.equal(code, 0);
-      assert.match(stderr, /^Refused a page of 'https:\/\/stranger\.example' .*\n$/); // The check tries a stranger's.
+      assert.match(stderr, /^Refused a page of 'https:\/\/stranger\.example' .*\n$/);
     });
 
     for (const signal of ['SIGINT', 'SIGKILL'] as const) {
