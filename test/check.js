@@ -30,7 +30,7 @@ const CAUSES = [
   [/ALTNAME/, 'The certificate is for another name: check that one, or renew it.'],
   [/CERT|ERR_TLS|UNABLE_TO/, 'Node.js trusts no such certificate. Is it yours? Set ' +
     'NODE_EXTRA_CA_CERTS to its file. Else renew it, or also send the intermediate ones.'],
-  [/ (ERR_SSL|EPROTO)|^page (HPE_|ECONN|400 .*HTTPS)/, 'Not that protocol? Try http or https.'],
+  [/ (ERR_SSL|EPROTO)|^page (HPE_|ECONN|400 .*HTTPS)/, 'Not that protocol: try http or https.'],
   [/ECONN/, 'The connection was cut: see the logs of the host and of the server.'],
   [/^many| 429|^pool 503/, 'The host limits a client: allow more. In IIS, Windows 10 serves ten.'],
   [/^(?!handshake|pool)\w+ TIMEOUT/, 'The host is stuck, or slow: try --timeout 60.'],

@@ -39,7 +39,7 @@ const NGINX: Row[] = [
   [/drops the query/, at('/', `${RIGHT} rewrite (.*) $1? break;`)],
   [/redirects/, 'return 301 https://$host$request_uri;'],
   [/not pass this path on/, at('= /', RIGHT)],
-  [/Anybody can read/, `${at('/', RIGHT)} location = /package.json { root ${ROOT}; }`],
+  [/Anybody can read/, `${at('/', RIGHT)} location = /package.json { return 200 x; }`],
   [/changes this file/, at('/', `${RIGHT} expires 1h;`)],
 ];
 const TLS = `map $http_connection $exact { default close; Upgrade upgrade; }
