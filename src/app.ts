@@ -6,7 +6,6 @@ import { inspect } from 'node:util';
 import { loadAssets } from './assets.js';
 import { Reader, type Stream } from './reader.js';
 import { hasBody, send, sendRaw, textResponse, type Response } from './response.js';
-import type { Settings } from './settings.js';
 
 /** The script that IIS runs. All URLs but `/` contain it, because IIS passes only those on. */
 export const SCRIPT = 'server-faye.js';
@@ -14,14 +13,16 @@ const MOUNT = new RegExp(`^.*/${SCRIPT.replace('.', '\\.')}(?=/|$)`, 'i'); // II
 const KEY = /^[A-Za-z0-9+/]{22}==$/; // Base64 of 16 bytes: others get 426 (RFC 6455 section 4.1).
 const ignore = (): void => {}; // Without a listener, the reset of a socket ends the process.
 const NOT_FOUND = textResponse(404, `Not found. The page is at /, or at ${SCRIPT} under IIS.`);
+const NOT_ALLOWED = textResponse(405, 'Only GET and HEAD are allowed.', { Allow: 'GET, HEAD' });
 const UNAVAILABLE = textResponse(503, 'The server is shutting down.', { Connection: 'close' });
 
 /** Makes a server that does not listen yet. Throws what `node:fs` throws if public/ is missing. */
-export function createApp(stream: Stream, { allowedOrigins }: Pick<Settings, 'allowedOrigins'>) {
+export function createApp(stream: Stream, { allowedOrigins }: { allowedOrigins: Set<string> }) {
   const assets = loadAssets(join(__dirname, '..', 'public'));
   const readers = new Set<Reader>();
   const lastResponse = new WeakMap<Socket, Promise<unknown>>(); // The latest of each connection.
   let closing = false;
+  let reportAtMs = 0;
   const server = createServer(answer).on('checkExpectation', answer);
   server.on('upgrade', takeOver).on('connect', takeOver);
   server.keepAliveTimeout = 120_000; // Longer than load balancers and iisnode reuse connections.
@@ -63,9 +64,7 @@ export function createApp(stream: Stream, { allowedOrigins }: Pick<Settings, 'al
   function respond(request: IncomingMessage): Response {
     const { method, headers } = request;
     if (closing) return UNAVAILABLE;
-    if (method !== 'GET' && method !== 'HEAD') {
-      return textResponse(405, `${method} is not allowed.`, { Allow: 'GET, HEAD' });
-    }
+    if (method !== 'GET' && method !== 'HEAD') return NOT_ALLOWED;
     const { path } = parseTarget(request);
     if (path === '/ws') return upgradeRequired(request);
     const asset = assets.get(path === '/' ? 'index.html' : path.slice(1));
@@ -94,21 +93,13 @@ export function createApp(stream: Stream, { allowedOrigins }: Pick<Settings, 'al
     const page = origin?.replace(/^https?:\/\//, '');
     const isOwn = hosts.some((one) => one.trim().replace(/:(80|443)$/, '') === page);
     if (!origin || isOwn || allowedOrigins.has(origin)) return undefined;
-    report(origin, host);
-    return textResponse(403, `Pages of ${origin} may not open streams of ${host}.`);
-  }
-
-  let refusals = 0;
-  let reportAtMs = 0;
-  /** Prints why pages get 403, once an hour at most, so that they cannot fill the log. */
-  function report(origin: string, host: string): void {
-    refusals += 1;
-    if (performance.now() < reportAtMs) return;
-    const [page, own] = [origin, host].map((text) => inspect(text).slice(0, 100));
-    console.error(`Refused a page of ${page} at the host ${own}, ${refusals} since the last such ` +
-      'line. If it is yours, let the proxy pass on Host, or add its origin to ALLOWED_ORIGINS.');
-    refusals = 0;
-    reportAtMs = performance.now() + 3_600_000;
+    const refusal = `Pages of ${origin} may not open streams of ${host}.`;
+    if (performance.now() >= reportAtMs) {
+      reportAtMs = performance.now() + 3_600_000; // An hour, so that pages cannot fill the log.
+      console.error(`${inspect(refusal.slice(0, 200))} If they are yours, let the proxy pass on ` +
+        'Host, or add their origin to ALLOWED_ORIGINS.');
+    }
+    return textResponse(403, refusal);
   }
 
   /** Stops listening and closes every reader with 4001; later requests get 503. */

@@ -1,12 +1,11 @@
-type Listener = () => void;
 /** Listeners that are due together, in milliseconds on the monotonic clock. */
-type Beat = { dueMs: number; listeners: Set<Listener> };
+type Beat = { dueMs: number; listeners: Set<() => void> };
 
 /** The pace of many readers: calls each listener every `intervalMs` milliseconds. */
 export function createMetronome(intervalMs: number) {
   let newest: Beat | undefined;
   /** Calls `listener` first one interval from now. Returns a function that ends the calls. */
-  function join(listener: Listener): () => void {
+  function join(listener: () => void): () => void {
     const dueMs = performance.now() + intervalMs;
     // Share the newest beat if it comes at most 10 ms early (a tenth of a short interval).
     if (!newest || dueMs - newest.dueMs >= Math.min(10, intervalMs / 10)) {

@@ -4,7 +4,6 @@ import WebSocket from 'faye-websocket';
 
 const MAX_MESSAGE_BYTES = 1024; // A longer message from a client closes with 1009.
 const MAX_PENDING_BYTES = 256 * 1024; // The library limits messages, but not empty fragments.
-const SIGN_OF_LIFE = Buffer.alloc(0); // Pages cannot see pings.
 
 /** What the server streams. Replace it with your own. */
 export interface Stream {
@@ -45,7 +44,7 @@ export class Reader extends WebSocket {
   /** Call every second: ends 5 s of silence, and a connection that is full for 10 minutes. */
   tick(): void {
     this.#silentSeconds += 1;
-    if (this.#silentSeconds >= 5) this.send(SIGN_OF_LIFE);
+    if (this.#silentSeconds >= 5) this.send(Buffer.alloc(0)); // Pages cannot see pings.
     // On Linux a client that reads 10 KB/s takes up to 114 s to drain.
     if (this.#silentSeconds >= 600) this.socket.destroy();
   }

@@ -3,23 +3,22 @@ export type Settings = ReturnType<typeof readSettings>;
 export class SettingError extends Error {}
 
 /** Reads environment variables. A missing or blank one gets its default. Throws SettingError. */
-export function readSettings(env: NodeJS.ProcessEnv, platform = process.platform) {
+export function readSettings(env: NodeJS.ProcessEnv) {
   // In cmd.exe, `set PORT=80 && npm start` sets "80 ".
   const read = (name: string): string => env[name]?.trim() ?? '';
-  const origins = read('ALLOWED_ORIGINS').split(',').filter(Boolean).map(parseOrigin);
   return {
-    listen: parseListen(read('PORT') || '8888', read('HOST'), platform === 'win32'),
+    listen: parseListen(read('PORT') || '8888', read('HOST')),
     /** From one stanza to the next, in milliseconds. */
     intervalMs: parseInteger('INTERVAL_MS', read('INTERVAL_MS') || '2000', 1, 60_000),
     /** Of other sites, whose pages may connect. */
-    allowedOrigins: new Set(origins),
+    allowedOrigins: new Set(read('ALLOWED_ORIGINS').split(',').filter(Boolean).map(parseOrigin)),
   };
 }
 
 type Listen = { port: number; host?: string } | { path: string }; // For server.listen().
-function parseListen(port: string, host: string, isWindows: boolean): Listen {
-  if ((isWindows ? /^\\\\[.?]\\pipe\\./i : /\//).test(port)) return { path: port };
-  const path = isWindows ? 'a pipe such as \\\\.\\pipe\\dante' : 'a path such as /run/dante.sock';
+function parseListen(port: string, host: string): Listen {
+  if (/[/\\]/.test(port)) return { path: port };
+  const path = 'a socket such as /run/dante.sock, or a pipe such as \\\\.\\pipe\\dante';
   return { port: parseInteger('PORT', port, 0, 65_535, path), ...(host && { host }) };
 }
 

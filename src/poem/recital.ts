@@ -4,8 +4,7 @@ import type { Reader, Stream } from '../reader.js';
 /** Streams stanzas: the first one at once, then one every `intervalMs` milliseconds. */
 export function createRecital(stanzas: readonly string[], intervalMs: number): Stream {
   const metronome = createMetronome(intervalMs);
-  function begin(reader: Reader, from: number): void {
-    let next = from;
+  function begin(reader: Reader, next: number): void {
     const leave = metronome.join(sendNext);
     reader.on('close', leave);
     sendNext();
