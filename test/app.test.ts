@@ -1,23 +1,20 @@
 import './support/bounds.js';
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync }
   from 'node:fs';
-import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import { SCRIPT } from '../dist/app.js';
 import { loadAssets } from '../dist/assets.js';
-import { createStream, startApp } from './support/app.js';
-import { FakeClock } from './support/clock.js';
+import { createStream, listen, startApp } from './support/app.js';
+import { startInMemory } from './support/memory.js';
 import { ROOT } from './support/program.js';
-import { collect, connectTo, exchange, H2C, handshake, request } from './support/raw.js';
+import { exchange, H2C, handshake, request } from './support/raw.js';
 import { until } from './support/until.js';
 
 const PUBLIC = join(ROOT, 'public');
-const PAGE = readFileSync(join(PUBLIC, 'index.html'), 'utf8');
 const change = (name: string, values: (string | undefined)[]) =>
   values.map((value) => ['/ws', { [name]: value }] as const);
 
@@ -25,19 +22,34 @@ describe('app', () => {
   let app: Awaited<ReturnType<typeof startApp>>;
   before(async () => void (app = await startApp(createStream(['one', 'two', 'three'], 10))));
   after(() => app.close());
-  const get = (target: string, headers = {}, method = 'GET') =>
-    exchange(app.port, request(target, headers, method));
+  const get = (target: string, headers = {}, line = {}) =>
+    exchange(app.port, request(target, headers, line));
 
-  test('the page is at / and at every path that ends in the script', async () => {
-    for (const target of [
+  const UPS = ['..', '%2e%2e', '.%2e', '%252e%252e', '..;', '..%00'];
+  const SLASHES = ['/', '//', '%2f', '%252f', '\\', '%5c', '/./'];
+  for (const [what, expected, text, targets] of [
+    ['the page is at / and at every path that ends in the script', 200, /^<!doctype html>/i, [
       '/', '/?x=/ws', '/index.html', `/${SCRIPT}`, `/${SCRIPT}/`, `/dante/${SCRIPT.toUpperCase()}`,
       `/a/b/${SCRIPT}?x=1`, `/${SCRIPT}/${SCRIPT}`, 'http://dante.example',
       'HTTP://dante.example', 'https://dante.example?x',
-    ]) {
-      const { status, body } = await get(target);
-      assert.deepEqual([status, body], [200, PAGE], target);
-    }
-  });
+    ]],
+    ['an unknown path gets 404', 404, /^Not found\. [^\n]+\.\n$/, [
+      '/missing.js', '/dante/', '/dante/ws', `/${SCRIPT}x`, '/__proto__', '*',
+      `/${SCRIPT}style.css`, '/x/style.css', '/ws/', '/wsx', '/STYLE.CSS', '/./index.html',
+      `/${SCRIPT}/ws/x`, '/index.html%00', '/%69ndex.html', '/C:/Windows/win.ini',
+      'ftp://dante.example/', '/xhttp://dante.example/',
+    ]],
+    ['no path escapes public/', 404, /^Not found/,
+      UPS.flatMap((up) => SLASHES.map((slash) => `/${up}${slash}package.json`))],
+  ] as const) {
+    test(what, async () => {
+      for (const target of targets) {
+        const { status, body } = await get(target);
+        assert.equal(status, expected, target);
+        assert.match(body, text);
+      }
+    });
+  }
 
   test('every file of public/ has its headers, also with HEAD and 304', async () => {
     for (const name of readdirSync(PUBLIC)) {
@@ -60,26 +72,10 @@ describe('app', () => {
         [etag, 304], [`W/${etag}`, 304], [`"other", ${etag}`, 304], [' * ', 304],
         ['"other"', 200], [etag.slice(1, -1), 200], ['', 200],
       ] as const) {
-        const again = await get(`/${name}`, { 'If-None-Match': tags }, 'HEAD');
+        const again = await get(`/${name}`, { 'If-None-Match': tags }, { method: 'HEAD' });
         const { date: _, ...same } = again.headers;
         assert.deepEqual([again.status, same, again.body], [expected, fixed, ''], tags);
       }
-    }
-  });
-
-  test('an unknown path gets 404, and no path escapes public/', async () => {
-    const ups = ['..', '%2e%2e', '.%2e', '%252e%252e', '..;', '..%00'];
-    const slashes = ['/', '//', '%2f', '%252f', '\\', '%5c', '/./'];
-    const escapes = ups.flatMap((up) => slashes.map((slash) => `/${up}${slash}package.json`));
-    for (const target of [
-      ...escapes, '/missing.js', '/dante/', '/dante/ws', `/${SCRIPT}x`, '/__proto__', '*',
-      `/${SCRIPT}style.css`, '/x/style.css', '/ws/', '/wsx', '/STYLE.CSS', '/./index.html',
-      `/${SCRIPT}/ws/x`, '/index.html%00', '/%69ndex.html', '/C:/Windows/win.ini',
-      'ftp://dante.example/', '/xhttp://dante.example/',
-    ]) {
-      const { status, body } = await get(target);
-      assert.equal(status, 404, target);
-      assert.match(body, /^Not found\. [^\n]+\.\n$/);
     }
   });
 
@@ -121,16 +117,6 @@ describe('app', () => {
     });
   }
 
-  test('over HTTP/1.0 the page is served, and the stream names the version', async () => {
-    for (const headers of [{}, { Connection: 'close' }]) {
-      const ask = (target: string) =>
-        exchange(app.port, handshake(target, headers, { version: '1.0' }));
-      assert.equal((await ask('/')).body, PAGE);
-      const { status, body } = await ask('/ws');
-      assert.deepEqual([status, /HTTP\/1\.0/.test(body)], [426, true]);
-    }
-  });
-
   test('handshakes from the own origin, an allowed one, or none are accepted', async () => {
     const Origin = 'https://dante.example';
     const Host = '10.0.0.1:8888';
@@ -152,82 +138,6 @@ describe('app', () => {
     }
   });
 
-  test('refused origins print one short line an hour, with their number', async (t) => {
-    const { mock } = t.mock.method(console, 'error', () => {});
-    const clock = new FakeClock(t);
-    const own = await startApp(createStream(['one'], 1000));
-    t.after(() => own.close());
-    const refuse = async (Origin: string) => {
-      const { status } = await exchange(own.port, handshake('/ws', { Origin }), { keep: true });
-      assert.equal(status, 403);
-    };
-    for (let i = 0; i < 100; i += 1) await refuse(`\x9b\t${'x'.repeat(15_000)}`);
-    clock.advance(3_599_000);
-    await refuse('http://a.example');
-    assert.equal(mock.callCount(), 1);
-    clock.advance(1000);
-    await refuse('http://b.example:81');
-    const [first, second] = mock.calls.flatMap((call): string[] => call.arguments);
-    assert.match(`${first}`, /'dante\.example', 1 since .* Host.* ALLOWED_ORIGINS/);
-    assert.match(`${first}`, /^[^\x00-\x1f\x7f-\x9f]{100,350}$/);
-    assert.match(`${second}`, /'http:\/\/b\.example:81' .*, 101 since/);
-  });
-
-  test('a request with a body is answered after the body, and the connection closes', async () => {
-    const big = request('/', { 'Content-Length': '20000000' }, 'POST') + 'x'.repeat(20_000_000);
-    const { status, headers, body } = await exchange(app.port, big);
-    assert.deepEqual([status, headers['allow'], body],
-      [405, 'GET, HEAD', 'POST is not allowed.\n']);
-    const { socket, received } = collect(connectTo(app.port));
-    socket.write('GET /ws HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe');
-    await sleep(50);
-    assert.equal(received(), '');
-    socket.write('llo\r\n0\r\n\r\n');
-    await once(socket, 'close');
-    assert.match(received(), /^HTTP\/1\.1 426 .*\r\nConnection: Upgrade, close\r\n/s);
-  });
-
-  test('a client has 2 s to send its body, and 2 s to close after a refusal', async (t) => {
-    const clock = new FakeClock(t);
-    const body = collect(connectTo(app.port));
-    body.socket.write(request('/', { 'Content-Length': '3', Connection: 'x' }));
-    const refused = collect(connect({ port: app.port, host: '127.0.0.1', allowHalfOpen: true }));
-    refused.socket.write(handshake('/no'));
-    await until(() => refused.received().endsWith('.\n') && clock.timers.length === 2, 'both');
-    clock.advance(1999);
-    await sleep(20);
-    assert.deepEqual([body.received(), refused.socket.destroyed], ['', false]);
-    clock.advance(1);
-    const writes = new Array(50).fill('x');
-    await once(body.socket, 'close');
-    assert.match(body.received(), /^HTTP\/1\.1 200 .*\r\nConnection: close\r\n/s);
-    while (!refused.socket.destroyed && writes.pop()) {
-      refused.socket.write('x');
-      await sleep(10);
-    }
-    assert.ok(refused.socket.destroyed);
-  });
-
-  test('shutting down closes idle connections, and answers open ones with 503', async () => {
-    const closing = await startApp(createStream(['one'], 1000));
-    const peers: Socket[] = [];
-    closing.server.on('connection', (peer) => peers.push(peer));
-    const idle = collect(connectTo(closing.port));
-    idle.socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-    await once(idle.socket, 'data');
-    assert.match(idle.received(), /\r\nKeep-Alive: timeout=120\r\n/);
-    const texts = [handshake(), handshake('/', H2C), request('/')];
-    const busy = texts.map((text) => ({ text, ...collect(connectTo(closing.port)) }));
-    for (const { socket, text } of busy) socket.write(text.slice(0, 20));
-    await until(() => peers.filter((peer) => peer.bytesRead === 20).length === 3, 'the heads');
-    closing.close();
-    for (const { socket, text } of busy) socket.write(text.slice(20));
-    for (const { socket } of [idle, ...busy]) if (!socket.closed) await once(socket, 'close');
-    for (const { received } of busy) {
-      assert.match(received(), /^HTTP\/1\.1 503 .*\r\nConnection: close\r\n.*shutting down\.\n$/s);
-    }
-  });
-
   test('files are served by their encoded names; links are followed, others left out', (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'dante-assets-'));
     t.after(() => rmSync(folder, { recursive: true }));
@@ -246,6 +156,56 @@ describe('app', () => {
     if (canLink) symlinkSync('nowhere', join(folder, 'broken.css'));
     if (canLink) assert.throws(() => loadAssets(folder), /broken\.css/);
   });
+});
+
+test('refused origins print one short line an hour', async (t) => {
+  const { mock } = t.mock.method(console, 'error', () => {});
+  const { clock, connect } = startInMemory(t);
+  const refuse = async (Origin: string): Promise<void> => {
+    const socket = connect(handshake('/ws', { Origin }));
+    await until(() => / 403 /.test(socket.received), 'the refusal');
+  };
+  await refuse(`\x9b\t${'x'.repeat(15_000)}`);
+  clock.advance(3_599_000);
+  await refuse('http://a.example');
+  assert.equal(mock.callCount(), 1);
+  clock.advance(1000);
+  await refuse('http://b.example:81');
+  const [first, second] = mock.calls.flatMap((call): string[] => call.arguments);
+  assert.match(`${first}`, /^[^\x00-\x1f\x7f-\x9f]{100,350}$/);
+  assert.match(`${second}`, /b\.example:81 .* dante\.example\..* Host, .* ALLOWED_ORIGINS/);
+});
+
+test('a client has 2 s to send its body, and 2 s to close after a refusal', async (t) => {
+  const { clock, connect } = startInMemory(t);
+  const slow = connect(request('/', { 'Content-Length': '3', Connection: 'x' }));
+  const quick = connect(request('/', { 'Content-Length': '3' }, { method: 'POST' }) + 'abc');
+  await until(() => / 405 .*\.\n$/s.test(quick.received), 'the response to a whole body');
+  const open = connect(handshake('/no'));
+  await until(() => / 404 .*\.\n$/s.test(open.received), 'the refusal');
+  clock.advance(1999);
+  assert.deepEqual([slow.received, open.destroyed], ['', false]);
+  clock.advance(1);
+  assert.match(slow.received, /^HTTP\/1\.1 200 .*\r\nConnection: close\r\n/s);
+  assert.equal(open.destroyed, true);
+});
+
+test('shutting down closes idle connections, and answers open ones with 503', async (t) => {
+  const { server, connect, close } = startInMemory(t);
+  await listen(server); // Only then does Node.js know which connections are idle.
+  const idle = connect('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  await until(() => idle.received.includes('</html>'), 'the page');
+  assert.match(idle.received, /\r\nKeep-Alive: timeout=120\r\n/);
+  const texts = [handshake(), handshake('/', H2C), request('/')];
+  const sockets = texts.map((text) => connect(text.slice(0, 20)));
+  await turn();
+  close();
+  assert.equal(idle.destroyed, true);
+  for (const [i, socket] of sockets.entries()) {
+    socket.push(texts[i]?.slice(20));
+    const refusal = /^HTTP\/1\.1 503 .*\r\nConnection: close\r\n.*shutting down\.\n$/s;
+    await until(() => refusal.test(socket.received), 'the refusal');
+  }
 });
 
 test('without an end, any safe whole number is a from', async (t) => {

@@ -15,10 +15,8 @@ const [idea = '', load = '', loadLines = '', chat = '', form = '', script = ''] 
 const chatLines = loadLines.replace(/createLoad\(.*?\)/, 'createChat()')
   .replace(/createLoad(.*)load/, 'createChat$1chat');
 
-/** Makes a copy of the project with another stream, as README.md says, and compiles it. */
-async function build(
-  t: TestContext, example: string, lines: string, page: readonly (readonly [RegExp, string])[],
-) {
+/** Makes a copy of the project with another stream and README.md's form, and compiles it. */
+async function build(t: TestContext, example: string, lines: string): Promise<string> {
   const root = copyProject(t);
   const change = (name: string, from: RegExp, to: string): void => {
     const text = readFileSync(join(root, name), 'utf8');
@@ -31,7 +29,8 @@ async function build(
   change('src/server.ts', /(import .* from '\.\/poem\/.*';\n){2}/, imports);
   change('src/server.ts', /^ .* = createApp\(.*\n/m, call);
   change('public/index.html', / max="\d+"/, '');
-  for (const [from, to] of page) change('public/client.js', from, to);
+  change('public/client.js', /return new WebSocket\(url\)/, 'return (socket = new WebSocket(url))');
+  change('public/client.js', /(?=.*\n$(?![^]))/, script);
   change('public/index.html', /(?<=<\/ol>\n)/, form);
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   const args = [tsc, '-b', '.', 'test/page.tsconfig.json'];
@@ -56,8 +55,8 @@ describe('README', { concurrency: 2 }, () => {
   test('its live source sends every interval, and again after a reconnection', async (t) => {
     const example = 'test/examples/load.ts';
     assert.ok(read(example).includes(load));
-    const root = await build(t, example, loadLines, []);
-    const { output, port } = await startServer(t, { INTERVAL_MS: '5' }, { root });
+    const root = await build(t, example, loadLines);
+    const { output, port } = await startServer(t, { INTERVAL_MS: '5' }, root);
     for (const from of [0, 60]) {
       const reader = openReader(`ws://127.0.0.1:${port}/ws?from=${from}`);
       await until(() => reader.messages.length >= 60, 'sixty messages');
@@ -71,12 +70,9 @@ describe('README', { concurrency: 2 }, () => {
   test('its chat sends each message to every client, once, also after a restart', async (t) => {
     const example = 'test/examples/chat.ts';
     assert.ok(read(example).includes(chat));
-    const root = await build(t, example, chatLines, [
-      [/return new WebSocket\(url\)/, 'return (socket = new WebSocket(url))'],
-      [/(?=.*\n$(?![^]))/, script],
-    ] as const);
+    const root = await build(t, example, chatLines);
     for (const from of [0, 5]) {
-      const { port, child, exited } = await startServer(t, {}, { root });
+      const { port, child, exited } = await startServer(t, {}, root);
       const open = (seen: number) => openReader(`ws://127.0.0.1:${port}/ws?from=${seen}`);
       const [one, two] = [open(from), open(from)];
       await Promise.all([one.opened, two.opened]);

@@ -28,12 +28,10 @@ export function runNode(args: string[], env: NodeJS.ProcessEnv = {}, options: Sp
   return { child, output, exited };
 }
 
-/**
- * Runs the server on a free port until the test ends; resolves when it listens. `cwd` must not be a
- * folder that the test removes: Windows refuses that while the server runs.
- */
-export async function startServer(t: TestContext, env = {}, { root = ROOT, cwd = ROOT } = {}) {
-  const program = runNode([join(root, 'dist', 'server.js')], { PORT: '0', ...env }, { cwd });
+/** Runs the server on a free port, in any working directory, until the test ends. */
+export async function startServer(t: TestContext, env = {}, root = ROOT) {
+  const file = join(root, 'dist', 'server.js');
+  const program = runNode([file], { PORT: '0', ...env }, { cwd: tmpdir() });
   t.after(async () => {
     kill(program.child);
     await program.exited;

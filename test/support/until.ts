@@ -4,16 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * Asks `condition` every few milliseconds until its answer is truthy, and returns the answer.
  * Throws what it throws, or an Error that names `what` after `timeoutMs` milliseconds.
  */
-export async function until<T>(
-  condition: () => T | Promise<T>,
-  what: string,
-  timeoutMs = 30_000,
-): Promise<Exclude<T, undefined | null | false | 0 | ''>> {
+export async function until<T>(condition: () => T | Promise<T>, what: string, timeoutMs = 30_000) {
   const deadline = performance.now() + timeoutMs;
   for (; performance.now() < deadline; await sleep(5)) {
     const answer = await condition();
-    // TypeScript does not narrow a type parameter by its truth.
-    if (answer) return answer as Exclude<T, undefined | null | false | 0 | ''>;
+    if (answer) return answer;
   }
   throw new Error(`Waited ${timeoutMs} ms for ${what}.`);
 }

@@ -1,0 +1,47 @@
+import { Duplex } from 'node:stream';
+import type { TestContext } from 'node:test';
+import { createApp } from '../../dist/app.js';
+import type { Stream } from '../../dist/reader.js';
+import { FakeClock } from './clock.js';
+
+/** A connection in memory, whose client can stop reading. */
+class MemorySocket extends Duplex {
+  received = '';
+  isReading = true;
+  #resume = (): void => {};
+  setTimeout(): void {}
+  setNoDelay(): void {}
+  override _read(): void {}
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.received += chunk.toString('latin1');
+    if (this.isReading) done();
+    else this.#resume = done;
+  }
+
+  readOn(): void {
+    this.isReading = true;
+    this.#resume();
+  }
+
+  /** Sends a frame with a mask of zeros (RFC 6455 section 5.2), `count` times in one chunk. */
+  sendFrame(first: number, payload = '', count = 1): void {
+    const { length } = payload;
+    const head = length < 126 ? [0x80 | length] : [0xfe, length >> 8, length & 0xff];
+    const frame = Buffer.from([first, ...head, 0, 0, 0, 0, ...Buffer.from(payload, 'latin1')]);
+    this.push(Buffer.concat(Array<Buffer>(count).fill(frame)));
+  }
+}
+
+/** Starts an app with an endless stream on a fake clock; its connections are in memory. */
+export function startInMemory(t: TestContext, begin: Stream['begin'] = () => {}) {
+  const clock = new FakeClock(t);
+  const { server, close } = createApp({ maxFrom: Infinity, begin }, { allowedOrigins: new Set() });
+  t.after(close);
+  const connect = (bytes: string): MemorySocket => {
+    const socket = new MemorySocket();
+    server.emit('connection', socket);
+    socket.push(bytes);
+    return socket;
+  };
+  return { clock, server, connect, close };
+}
