@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import { unescape } from 'node:querystring'; // It does not throw.
 import type { Duplex } from 'node:stream';
 import { inspect } from 'node:util';
 import { loadAssets } from './assets.js';
@@ -67,7 +68,7 @@ export function createApp(stream: Stream, { allowedOrigins }: { allowedOrigins: 
     if (method !== 'GET' && method !== 'HEAD') return NOT_ALLOWED;
     const { path } = parseTarget(request);
     if (path === '/ws') return upgradeRequired(request);
-    const asset = assets.get(path === '/' ? 'index.html' : path.slice(1));
+    const asset = assets.get(path === '/' ? 'index.html' : unescape(path.slice(1)));
     if (!asset) return NOT_FOUND;
     // A list of tags, some with W/ in front, or * for any (RFC 9110 section 13.1.2).
     const tags = headers['if-none-match'] ?? '';

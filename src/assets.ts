@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { extname, join, posix } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { basename, extname, join } from 'node:path';
 
 /** By extension; add your own. A browser downloads files of other types. */
 const CONTENT_TYPES: Record<string, string> = {
@@ -13,8 +12,8 @@ const CONTENT_TYPES: Record<string, string> = {
 const POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
 /**
- * Reads a folder into a map from file name, encoded as in a URL, to headers and body, without dot
- * files and backups such as `style.css~`. Throws what `node:fs` throws, also for a broken link.
+ * Reads a folder into a map from file name to headers and body, without dot files and backups
+ * such as `style.css~`. Throws what `node:fs` throws, also for a broken link.
  */
 export function loadAssets(folder: string) {
   const paths = readdirSync(folder).filter((name) => !/^\.|~$/.test(name))
@@ -31,6 +30,6 @@ export function loadAssets(folder: string) {
       'Referrer-Policy': 'no-referrer',
       'X-Content-Type-Options': 'nosniff',
     };
-    return [posix.basename(pathToFileURL(path).pathname), { headers, body }];
+    return [basename(path), { headers, body }];
   }));
 }

@@ -17,11 +17,10 @@ export interface Stream {
 export class Reader extends WebSocket {
   #silentSeconds = 0;
   constructor({ url, headers }: IncomingMessage, private socket: Duplex, head: Buffer) {
-    const { host, 'sec-websocket-key': key } = headers;
     // The library keeps these as long as the connection, so pass on only what it reads.
     const request = { method: 'GET', url, headers: {
-      host, connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13',
-      'sec-websocket-key': key,
+      host: headers.host, connection: 'Upgrade', upgrade: 'websocket',
+      'sec-websocket-version': '13', 'sec-websocket-key': headers['sec-websocket-key'],
     } };
     super(request, socket, head, [], { maxLength: MAX_MESSAGE_BYTES });
     let pendingBytes = head.length;

@@ -8,6 +8,7 @@ import { createRecital } from './poem/recital.js';
 import { readSettings, SettingError } from './settings.js';
 
 process.exitCode = 1; // Until it listens.
+const exitSoon = () => setTimeout(() => process.exit(), 3000).unref(); // Whatever is still open.
 // Loading this file starts the server: under iisnode it is not the main module.
 try {
   const settings = readSettings(process.env);
@@ -16,6 +17,7 @@ try {
   server.on('error', ({ message }) => {
     if (server.listening) return console.error(`A connection was not accepted: ${message}.`);
     console.error(`Cannot start: ${message}. Set another PORT or HOST, or free this one.`);
+    exitSoon();
   });
   server.listen(settings.listen, () => {
     process.exitCode = 0;
@@ -27,7 +29,7 @@ try {
 
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {
     close();
-    setTimeout(() => process.exit(0), 3000).unref(); // A reader may answer no close frame.
+    exitSoon();
   });
 } catch (error) {
   const { message, syscall } = error as NodeJS.ErrnoException;

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
   from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SCRIPT } from '../dist/app.js';
 import { loadAssets } from '../dist/assets.js';
@@ -18,144 +18,139 @@ const PUBLIC = join(ROOT, 'public');
 const change = (name: string, values: (string | undefined)[]) =>
   values.map((value) => ['/ws', { [name]: value }] as const);
 
-describe('app', () => {
-  let app: Awaited<ReturnType<typeof startApp>>;
-  before(async () => void (app = await startApp(createStream(['one', 'two', 'three'], 10))));
-  after(() => app.close());
-  const get = (target: string, headers = {}, line = {}) =>
-    exchange(app.port, request(target, headers, line));
+let app: Awaited<ReturnType<typeof startApp>>;
+before(async () => void (app = await startApp(createStream(['one', 'two', 'three'], 10))));
+after(() => app.close());
+const get = (target: string, headers = {}, line = {}) =>
+  exchange(app.port, request(target, headers, line));
 
-  const UPS = ['..', '%2e%2e', '.%2e', '%252e%252e', '..;', '..%00'];
-  const SLASHES = ['/', '//', '%2f', '%252f', '\\', '%5c', '/./'];
-  for (const [what, expected, text, targets] of [
-    ['the page is at / and at every path that ends in the script', 200, /^<!doctype html>/i, [
-      '/', '/?x=/ws', '/index.html', `/${SCRIPT}`, `/${SCRIPT}/`, `/dante/${SCRIPT.toUpperCase()}`,
-      `/a/b/${SCRIPT}?x=1`, `/${SCRIPT}/${SCRIPT}`, 'http://dante.example',
-      'HTTP://dante.example', 'https://dante.example?x',
-    ]],
-    ['an unknown path gets 404', 404, /^Not found\. [^\n]+\.\n$/, [
-      '/missing.js', '/dante/', '/dante/ws', `/${SCRIPT}x`, '/__proto__', '*',
-      `/${SCRIPT}style.css`, '/x/style.css', '/ws/', '/wsx', '/STYLE.CSS', '/./index.html',
-      `/${SCRIPT}/ws/x`, '/index.html%00', '/%69ndex.html', '/C:/Windows/win.ini',
-      'ftp://dante.example/', '/xhttp://dante.example/',
-    ]],
-    ['no path escapes public/', 404, /^Not found/,
-      UPS.flatMap((up) => SLASHES.map((slash) => `/${up}${slash}package.json`))],
-  ] as const) {
-    test(what, async () => {
-      for (const target of targets) {
-        const { status, body } = await get(target);
-        assert.equal(status, expected, target);
-        assert.match(body, text);
-      }
-    });
-  }
-
-  test('every file of public/ has its headers, also with HEAD and 304', async () => {
-    for (const name of readdirSync(PUBLIC)) {
-      const { status, headers, body } = await get(`/dante/${SCRIPT}/${name}?v=1`);
-      assert.deepEqual([status, body], [200, readFileSync(join(PUBLIC, name), 'utf8')]);
-      const { date, ...fixed } = headers;
-      const { 'content-type': type = '', etag = '', ...rest } = fixed;
-      assert.match(type, /^[a-z]+\/[a-z+]+; charset=utf-8$/);
-      assert.match(etag, /^"[\w-]{43}"$/);
-      assert.deepEqual(rest, {
-        'content-length': String(Buffer.byteLength(body)),
-        'cache-control': 'no-cache',
-        'content-security-policy':
-          "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
-        'referrer-policy': 'no-referrer',
-        'x-content-type-options': 'nosniff',
-        connection: 'close',
-      });
-      for (const [tags, expected] of [
-        [etag, 304], [`W/${etag}`, 304], [`"other", ${etag}`, 304], [' * ', 304],
-        ['"other"', 200], [etag.slice(1, -1), 200], ['', 200],
-      ] as const) {
-        const again = await get(`/${name}`, { 'If-None-Match': tags }, { method: 'HEAD' });
-        const { date: _, ...same } = again.headers;
-        assert.deepEqual([again.status, same, again.body], [expected, fixed, ''], tags);
-      }
+const UPS = ['..', '%2e%2e', '.%2e', '%252e%252e', '..;', '..%00'];
+const SLASHES = ['/', '//', '%2f', '%252f', '\\', '%5c', '/./'];
+for (const [what, expected, text, targets] of [
+  ['the page is at / and at every path that ends in the script', 200, /^<!doctype html>/i, [
+    '/', '/?x=/ws', '/index.html', `/${SCRIPT}`, `/${SCRIPT}/`, `/dante/${SCRIPT.toUpperCase()}`,
+    `/a/b/${SCRIPT}?x=1`, `/${SCRIPT}/${SCRIPT}`, 'http://dante.example',
+    'HTTP://dante.example', 'https://dante.example?x', '/%69ndex.html',
+  ]],
+  ['an unknown path gets 404', 404, /^Not found\. [^\n]+\.\n$/, [
+    '/missing.js', '/dante/', '/dante/ws', `/${SCRIPT}x`, '/__proto__', '*',
+    `/${SCRIPT}style.css`, '/x/style.css', '/ws/', '/wsx', '/STYLE.CSS', '/./index.html',
+    `/${SCRIPT}/ws/x`, '/index.html%00', '/%', '/%ff', '/C:/Windows/win.ini',
+    'ftp://dante.example/', '/xhttp://dante.example/',
+  ]],
+  ['no path escapes public/', 404, /^Not found/,
+    UPS.flatMap((up) => SLASHES.map((slash) => `/${up}${slash}package.json`))],
+] as const) {
+  test(what, async () => {
+    for (const target of targets) {
+      const { status, body } = await get(target);
+      assert.equal(status, expected, target);
+      assert.match(body, text);
     }
   });
+}
 
-  const FROMS = ['-1', '1.5', 'abc', '', '1e0', '0x1', '%201', '3%0a', '4', '9'.repeat(400), '3?'];
-  const KEYS = ['', 'AAAAAAAAAAAAAAAAAAAA', 'x'.repeat(22), `${'A'.repeat(22)}==x`];
-  for (const [status, body, rows] of [
-    [404, /^Not found/, [['/wsx', {}], ['/', {}], ['/style.css', {}]]],
-    [426, /Upgrade and Connection, .* version 13/, [
-      ...change('Sec-WebSocket-Version', ['8', '14', '13, 8', undefined]),
-      ...change('Sec-WebSocket-Key', [undefined, ...KEYS]),
-      ...change('Connection', ['close', undefined]), ...change('Upgrade', [undefined]),
-    ]],
-    [400, /^The Host header is missing/, change('Host', [undefined])],
-    [400, /^from is ".*", but must be a whole number from 0 to 3\.$/m,
-      FROMS.map((from) => [`/ws?from=${from}`, {}] as const)],
-    [403, /^Pages of \S+ may not open streams of /, [
-      ...change('Origin', ['https://stranger.example', 'null', 'http://dante.example:8080']),
-      ...change('Origin', ['http://dante.example:443', 'http://dante.example.evil', 'ftp://x']),
-      ['/ws', { Host: 'a b', Origin: 'http://a' }],
-      ['/ws', { Origin: 'http://undefined' }],
-    ]],
-  ] as const) {
-    test(`a handshake is refused with ${status} (${body.source.slice(0, 22)}…)`, async () => {
-      for (const [target, changes] of rows) {
-        const response = await exchange(app.port, handshake(target, changes));
-        const { date = '', ...headers } = response.headers;
-        assert.equal(response.status, status, `${target} ${JSON.stringify(changes)}`);
-        assert.match(response.body, body);
-        assert.match(response.body, /^[^\n]+\n$/);
-        assert.ok(Math.abs(Date.parse(date) - Date.now()) < 60_000);
-        assert.deepEqual(headers, {
-          'content-type': 'text/plain; charset=utf-8',
-          'content-length': String(Buffer.byteLength(response.body)),
-          'x-content-type-options': 'nosniff',
-          connection: status === 426 ? 'Upgrade, close' : 'close',
-          ...(status === 426 && { upgrade: 'websocket', 'sec-websocket-version': '13' }),
-        });
-      }
+test('every file of public/ has its headers, also with HEAD and 304', async () => {
+  for (const name of readdirSync(PUBLIC)) {
+    const { status, headers, body } = await get(`/dante/${SCRIPT}/${name}?v=1`);
+    assert.deepEqual([status, body], [200, readFileSync(join(PUBLIC, name), 'utf8')]);
+    const { date, ...fixed } = headers;
+    const { 'content-type': type = '', etag = '', ...rest } = fixed;
+    assert.match(type, /^[a-z]+\/[a-z+]+; charset=utf-8$/);
+    assert.match(etag, /^"[\w-]{43}"$/);
+    assert.deepEqual(rest, {
+      'content-length': String(Buffer.byteLength(body)),
+      'cache-control': 'no-cache',
+      'content-security-policy':
+        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
+      'referrer-policy': 'no-referrer',
+      'x-content-type-options': 'nosniff',
+      connection: 'close',
     });
-  }
-
-  test('handshakes from the own origin, an allowed one, or none are accepted', async () => {
-    const Origin = 'https://dante.example';
-    const Host = '10.0.0.1:8888';
-    for (const [target, changes] of [
-      [`/dante/${SCRIPT}/ws?x=1`, {}],
-      ['/ws?from=3', {}],
-      ...change('Origin', [undefined, 'http://dante.example', Origin, 'https://friend.example']),
-      ['/ws', { Origin: 'http://dante.example', Host: 'dante.example:80' }],
-      ['/ws', { Origin, Host: 'dante.example:443' }],
-      ['/ws', { Origin: 'http://[::1]:8888', Host: '[::1]:8888' }],
-      ['/ws', { Origin, Host, 'X-Forwarded-Host': 'dante.example' }],
-      ['/ws', { Origin, Host, 'X-Forwarded-Host': 'a.example , dante.example:443' }],
-      ['/ws', { 'Sec-WebSocket-Extensions': '@@@', 'Sec-WebSocket-Protocol': 'a, b' }],
+    for (const [tags, expected] of [
+      [etag, 304], [`W/${etag}`, 304], [`"other", ${etag}`, 304], [' * ', 304],
+      ['"other"', 200], [etag.slice(1, -1), 200], ['', 200],
     ] as const) {
-      const text = handshake(target, changes);
-      const { status, headers } = await exchange(app.port, text, { keep: true });
-      assert.equal(status, 101, JSON.stringify(changes));
-      assert.deepEqual(Object.keys(headers), ['upgrade', 'connection', 'sec-websocket-accept']);
+      const again = await get(`/${name}`, { 'If-None-Match': tags }, { method: 'HEAD' });
+      const { date: _, ...same } = again.headers;
+      assert.deepEqual([again.status, same, again.body], [expected, fixed, ''], tags);
+    }
+  }
+});
+
+const OWN = 'https://dante.example';
+const FROMS = ['-1', '1.5', 'abc', '', '1e0', '0x1', '%201', '3%0a', '4', '9'.repeat(400), '3?'];
+const KEYS = ['', 'AAAAAAAAAAAAAAAAAAAA', 'x'.repeat(22), `${'A'.repeat(22)}==x`];
+for (const [status, body, rows] of [
+  [404, /^Not found/, [['/wsx', {}], ['/', {}], ['/style.css', {}]]],
+  [426, /Upgrade and Connection, .* version 13/, [
+    ...change('Sec-WebSocket-Version', ['8', '14', '13, 8', undefined]),
+    ...change('Sec-WebSocket-Key', [undefined, ...KEYS]),
+    ...change('Connection', ['close', undefined]), ...change('Upgrade', [undefined]),
+  ]],
+  [400, /^The Host header is missing/, change('Host', [undefined])],
+  [400, /^from is ".*", but must be a whole number from 0 to 3\.$/m,
+    FROMS.map((from) => [`/ws?from=${from}`, {}] as const)],
+  [403, /^Pages of \S+ may not open streams of /, [
+    ...change('Origin', ['https://stranger.example', 'null', 'http://dante.example:8080']),
+    ...change('Origin', ['http://dante.example:443', 'http://dante.example.evil', 'ftp://x']),
+    ['/ws', { Host: 'a b', Origin: 'http://a' }],
+    ['/ws', { Origin: 'http://undefined' }],
+  ]],
+  [101, /^$/, [
+    [`/dante/${SCRIPT}/ws?x=1`, {}],
+    ['/ws?from=3', {}],
+    ...change('Origin', [undefined, 'http://dante.example', OWN, 'https://friend.example']),
+    ['/ws', { Origin: 'http://dante.example', Host: 'dante.example:80' }],
+    ['/ws', { Origin: OWN, Host: 'dante.example:443' }],
+    ['/ws', { Origin: 'http://[::1]:8888', Host: '[::1]:8888' }],
+    ['/ws', { Origin: OWN, Host: '10.0.0.1:8888', 'X-Forwarded-Host': 'dante.example' }],
+    ['/ws', { Origin: OWN, Host: 'x', 'X-Forwarded-Host': 'a.example , dante.example:443' }],
+    ['/ws', { 'Sec-WebSocket-Extensions': '@@@', 'Sec-WebSocket-Protocol': 'a, b' }],
+  ]],
+] as const) {
+  test(`a handshake gets ${status} (${body.source.slice(0, 22)}…)`, async () => {
+    for (const [target, changes] of rows) {
+      const keep = status === 101;
+      const response = await exchange(app.port, handshake(target, changes), { keep });
+      const { date = '', ...headers } = response.headers;
+      assert.equal(response.status, status, `${target} ${JSON.stringify(changes)}`);
+      assert.match(response.body, body);
+      if (keep) {
+        assert.deepEqual(Object.keys(headers), ['upgrade', 'connection', 'sec-websocket-accept']);
+        continue;
+      }
+      assert.match(response.body, /^[^\n]+\n$/);
+      assert.ok(Math.abs(Date.parse(date) - Date.now()) < 60_000);
+      assert.deepEqual(headers, {
+        'content-type': 'text/plain; charset=utf-8',
+        'content-length': String(Buffer.byteLength(response.body)),
+        'x-content-type-options': 'nosniff',
+        connection: status === 426 ? 'Upgrade, close' : 'close',
+        ...(status === 426 && { upgrade: 'websocket', 'sec-websocket-version': '13' }),
+      });
     }
   });
+}
 
-  test('files are served by their encoded names; links are followed, others left out', (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'dante-assets-'));
-    t.after(() => rmSync(folder, { recursive: true }));
-    const types = 'css html ico jpg JS json map mjs png svg txt webp'.split(' ');
-    const names = types.map((type) => `a.${type}`).concat('a.bin', 'my café (1) 100%.txt');
-    for (const name of [...names, '.env', 'a.css~']) writeFileSync(join(folder, name), '');
-    mkdirSync(join(folder, 'sub'));
-    const canLink = process.platform !== 'win32'; // There it takes rights.
-    if (canLink) symlinkSync('a.css', join(folder, 'link.css'));
-    const assets = loadAssets(folder);
-    const expected = [...names, ...(canLink ? ['link.css'] : [])].map(encodeURI);
-    assert.deepEqual([...assets.keys()].sort(), expected.sort());
-    const unknown = [...assets].filter(([, { headers }]) => /octet/.test(headers['Content-Type']));
-    assert.deepEqual(unknown.map(([name]) => name), ['a.bin']);
-    assert.throws(() => loadAssets(join(folder, 'missing')), /missing/);
-    if (canLink) symlinkSync('nowhere', join(folder, 'broken.css'));
-    if (canLink) assert.throws(() => loadAssets(folder), /broken\.css/);
-  });
+test('all files are served by their names, but no hidden ones, backups and folders', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'dante-assets-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const types = 'css html ico jpg JS json map mjs png svg txt webp'.split(' ');
+  const names = types.map((type) => `a.${type}`).concat('a~b.bin', 'my café (1) 100%.txt');
+  for (const name of [...names, '.env', 'a.css~']) writeFileSync(join(folder, name), '');
+  mkdirSync(join(folder, 'sub'));
+  const canLink = process.platform !== 'win32'; // There it takes rights.
+  if (canLink) symlinkSync('a.css', join(folder, 'link.css'));
+  const assets = loadAssets(folder);
+  const expected = [...names, ...(canLink ? ['link.css'] : [])];
+  assert.deepEqual([...assets.keys()].sort(), expected.sort());
+  const typeOf = (name: string) => assets.get(name)?.headers['Content-Type'] ?? '';
+  const unknown = [...assets.keys()].filter((name) => !/^[a-z]+\/(?!octet)/.test(typeOf(name)));
+  assert.deepEqual(unknown, ['a~b.bin']);
+  assert.throws(() => loadAssets(join(folder, 'missing')), /missing/);
+  if (canLink) symlinkSync('nowhere', join(folder, 'broken.css'));
+  if (canLink) assert.throws(() => loadAssets(folder), /broken\.css/);
 });
 
 test('refused origins print one short line an hour', async (t) => {

@@ -49,7 +49,7 @@ test('under iisnode the program serves the page and the stream on a pipe', async
 test('under iisnode, a PORT that is no pipe prints one line and exits with 1', async () => {
   const { output, exited } = runNode([SCRIPT], { PORT: '3000', IISNODE_VERSION: '0.2.26' });
   assert.deepEqual([await exited, output.stdout], [1, '']);
-  assert.match(output.stderr, /^PORT: "3000" is not the pipe .* delete the variable PORT .*\n$/);
+  assert.match(output.stderr, /^PORT: "3000" is not a pipe\. Delete the variable PORT .*\n$/);
 });
 
 test('without iisnode, a Connection without Upgrade is not accepted', async (t) => {
@@ -76,7 +76,7 @@ for (const [part, line] of [
     test(`without ${part}, ${script} prints one line with the remedy`, async (t) => {
       const cwd = copyProject(t);
       rmSync(join(cwd, part), { recursive: true });
-      const { output, exited } = runNode([script], { PORT: '0' }, { cwd });
+      const { output, exited } = runNode([script], { PORT: '0' }, cwd);
       assert.equal(await exited, 1);
       assert.match(output.stderr, line);
     });

@@ -29,18 +29,6 @@ test('a message of 1 KiB is read, and a longer one closes with 1009', async (t) 
   assert.deepEqual(seen, ['x'.repeat(1024), 1009]);
 });
 
-test('a client that sends over 256 KiB without a complete message is disconnected', async (t) => {
-  const { socket, reader } = await open(t);
-  const closed = once(reader, 'close');
-  socket.sendFrame(0x89, '', 43_690); // A ping is 6 bytes: one a second for 12 hours.
-  socket.push(Buffer.from([0x89, 0x80, 0, 0])); // The start of another one: 256 KiB.
-  await turn();
-  assert.equal(socket.destroyed, false);
-  socket.push(Buffer.from([0]));
-  const [{ code }] = await closed;
-  assert.deepEqual([socket.destroyed, code], [true, 1006]);
-});
-
 test('a client may complete any number of messages, also while it does not read', async (t) => {
   const { socket, reader } = await open(t);
   let messages = 0;
@@ -52,6 +40,18 @@ test('a client may complete any number of messages, also while it does not read'
   socket.readOn();
   await until(() => messages === 50_000, 'the messages');
   assert.equal(socket.destroyed, false);
+});
+
+test('a client that sends over 256 KiB without a complete message is disconnected', async (t) => {
+  const { socket, reader } = await open(t);
+  const closed = once(reader, 'close');
+  socket.sendFrame(0x89, '', 43_690); // A ping is 6 bytes: one a second for 12 hours.
+  socket.push(Buffer.from([0x89, 0x80, 0, 0])); // The start of another one: 256 KiB.
+  await turn();
+  assert.equal(socket.destroyed, false);
+  socket.push(Buffer.from([0]));
+  const [{ code }] = await closed;
+  assert.deepEqual([socket.destroyed, code], [true, 1006]);
 });
 
 test('send() returns false, and sends nothing, until drain or on a closing reader', async (t) => {
@@ -71,7 +71,7 @@ test('send() returns false, and sends nothing, until drain or on a closing reade
   assert.match(socket.received, /x\x81\x05three\x88\x02\x03\xe8$/);
 });
 
-test('a silence of 5 s ends with a sign of life, until the connection closes', async (t) => {
+test('a silence of 5 s ends with a sign of life', async (t) => {
   const { clock, socket, reader } = await open(t);
   const expectAfter = (ms: number, received: string): void => {
     clock.advance(ms);
@@ -83,9 +83,6 @@ test('a silence of 5 s ends with a sign of life, until the connection closes', a
   reader.send('one');
   expectAfter(4000, `${SIGN_OF_LIFE}\x81\x03one`);
   expectAfter(6000, `${SIGN_OF_LIFE}\x81\x03one${SIGN_OF_LIFE.repeat(2)}`);
-  socket.push(null);
-  await once(reader, 'close');
-  expectAfter(10_000, `${SIGN_OF_LIFE}\x81\x03one${SIGN_OF_LIFE.repeat(2)}`);
 });
 
 test('a reader is disconnected if it does not drain for 10 minutes', async (t) => {

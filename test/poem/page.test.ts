@@ -6,15 +6,14 @@ import { describePage } from '../support/browser.js';
 describePage('the page of the poem', (html) => html, (scene) => {
   test('a stanza has a numeral and verses; the translator is named at the end', scene(
     async ({ frame, page, reading, root, style, status, items, frames }) => {
-      const { visibility } = style('.source');
       const stanza = 'verse 1\nverse 2\nverse 3';
       reading.send(stanza);
       await frames();
-      const fading = page.document.getAnimations().length;
+      const seen = [style('.source').visibility, page.document.getAnimations().length];
       reading.send(...Array(11).fill(stanza));
       await frames();
-      const seen = [visibility, fading, status(), items()[11]?.children.length];
-      seen.push(page.getComputedStyle(items()[11] as Element, '::before').content);
+      const last = items()[11] as Element;
+      seen.push(status(), last.children.length, page.getComputedStyle(last, '::before').content);
       frame.style.width = '320px';
       root.style.fontSize = '200%';
       const { width, paddingLeft, fontSize } = style('.verse');

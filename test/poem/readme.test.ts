@@ -7,23 +7,21 @@ import { copyProject, ROOT, runNode, startServer } from '../support/program.js';
 import { openReader } from '../support/reader.js';
 import { until } from '../support/until.js';
 
-const read = (name: string): string => readFileSync(join(ROOT, name), 'utf8');
-const readme = read('README.md');
+const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const blocks = [...readme.matchAll(/^```(?:ts|js|html)\n([^]*?)^```$/gm)];
-const [idea = '', load = '', loadLines = '', chat = '', form = '', script = ''] =
+const [idea = '', load = '', lines = '', chat = '', form = '', script = ''] =
   blocks.map(([, text = '']) => text);
-const chatLines = loadLines.replace(/createLoad\(.*?\)/, 'createChat()')
-  .replace(/createLoad(.*)load/, 'createChat$1chat');
 
-/** Makes a copy of the project with another stream and README.md's form, and compiles it. */
-async function build(t: TestContext, example: string, lines: string): Promise<string> {
+/** Makes a copy of the project with an example of README.md and its form, and compiles it. */
+async function build(t: TestContext, name: string, part: string, lines: string): Promise<string> {
   const root = copyProject(t);
-  const change = (name: string, from: RegExp, to: string): void => {
+  const change = (name: string, from: RegExp | string, to: string): void => {
     const text = readFileSync(join(root, name), 'utf8');
-    assert.match(text, from, name);
+    assert.ok(text.split(from).length > 1, `${name} does not contain ${from}`);
     writeFileSync(join(root, name), text.replace(from, () => to));
   };
-  cpSync(join(ROOT, example), join(root, 'src', example.replace(/.*\//, '')));
+  cpSync(join(ROOT, 'test', 'examples', name), join(root, 'src', name));
+  change(`src/${name}`, part, part);
   for (const folder of ['src', 'test']) rmSync(join(root, folder, 'poem'), { recursive: true });
   const [imports = '', call = ''] = lines.split(/(?<=;\n)/);
   change('src/server.ts', /(import .* from '\.\/poem\/.*';\n){2}/, imports);
@@ -34,7 +32,7 @@ async function build(t: TestContext, example: string, lines: string): Promise<st
   change('public/index.html', /(?<=<\/ol>\n)/, form);
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   const args = [tsc, '-b', '.', 'test/page.tsconfig.json'];
-  const { output, exited } = runNode(args, {}, { cwd: root });
+  const { output, exited } = runNode(args, {}, root);
   assert.equal(await exited, 0, output.stdout);
   return root;
 }
@@ -53,9 +51,7 @@ describe('README', { concurrency: 2 }, () => {
   });
 
   test('its live source sends every interval, and again after a reconnection', async (t) => {
-    const example = 'test/examples/load.ts';
-    assert.ok(read(example).includes(load));
-    const root = await build(t, example, loadLines);
+    const root = await build(t, 'load.ts', load, lines);
     const { output, port } = await startServer(t, { INTERVAL_MS: '5' }, root);
     for (const from of [0, 60]) {
       const reader = openReader(`ws://127.0.0.1:${port}/ws?from=${from}`);
@@ -68,9 +64,9 @@ describe('README', { concurrency: 2 }, () => {
   });
 
   test('its chat sends each message to every client, once, also after a restart', async (t) => {
-    const example = 'test/examples/chat.ts';
-    assert.ok(read(example).includes(chat));
-    const root = await build(t, example, chatLines);
+    const chatLines = lines.replace(/createLoad\(.*?\)/, 'createChat()')
+      .replace(/createLoad(.*)load/, 'createChat$1chat');
+    const root = await build(t, 'chat.ts', chat, chatLines);
     for (const from of [0, 5]) {
       const { port, child, exited } = await startServer(t, {}, root);
       const open = (seen: number) => openReader(`ws://127.0.0.1:${port}/ws?from=${seen}`);

@@ -3,59 +3,48 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { readFileSync } from 'node:fs';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { canto1 } from '../../dist/poem/canto1.js';
 import { createRecital } from '../../dist/poem/recital.js';
 import type { Reader } from '../../dist/reader.js';
 import { FakeClock } from '../support/clock.js';
 import { ROOT } from '../support/program.js';
 
-/** Starts with a reader that records stanzas and close codes, with the milliseconds since then. */
-function begin(t: TestContext, from = 0) {
-  const clock = new FakeClock(t);
-  const { nowMs: startMs } = clock;
-  const got: [atMs: number, what: string | number | undefined][] = [];
-  const reader = Object.assign(new EventEmitter(), {
-    full: false,
-    send: (text: string) => !reader.full && got.push([clock.nowMs - startMs, text]) > 0,
-    close: (code?: number) => got.push([clock.nowMs - startMs, code]),
-  });
-  const recital = createRecital(['one', 'two', 'three', 'four'], 2000);
-  // It uses no more of a reader than this, and no request.
-  recital.begin(reader as unknown as Reader, from, {} as IncomingMessage);
-  return { clock, reader, got, recital };
-}
-
-for (const [name, from, ...expected] of [
-  ['the first stanza comes at once, then one per interval, then close code 1000', 0,
+type Fake = { full: boolean; clock: FakeClock; emit(name: 'close'): void };
+for (const [name, from, act, ...expected] of [
+  ['the first stanza comes at once, then one per interval, then close code 1000', 0, () => {},
     [0, 'one'], [2000, 'two'], [4000, 'three'], [6000, 'four'], [6000, 1000]],
-  ['a reader that reconnects with from=N gets stanza N+1 first', 2,
+  ['a reader that reconnects with from=N gets stanza N+1 first', 2, () => {},
     [0, 'three'], [2000, 'four'], [2000, 1000]],
-  ['a reader that has received all stanzas is closed with 1000', 4, [0, 1000]],
+  ['a reader that has received all stanzas is closed with 1000', 4, () => {}, [0, 1000]],
+  ['a reader that has left gets nothing more', 0, (reader: Fake) => reader.emit('close'),
+    [0, 'one']],
+  ['a reader with a full buffer gets nothing, and continues with its next beat', 1,
+    (reader: Fake) => {
+      reader.full = true;
+      reader.clock.advance(7000);
+      reader.full = false;
+    }, [0, 'two'], [8000, 'three'], [10_000, 'four'], [10_000, 1000]],
 ] as const) {
   test(name, (t) => {
-    const { clock, got, recital } = begin(t, from);
+    const clock = new FakeClock(t);
+    const { nowMs: startMs } = clock;
+    const got: [atMs: number, what: string | number | undefined][] = [];
+    const reader = Object.assign(new EventEmitter(), {
+      clock,
+      full: false,
+      send: (text: string) => !reader.full && got.push([clock.nowMs - startMs, text]) > 0,
+      close: (code?: number) => got.push([clock.nowMs - startMs, code]),
+    });
+    const recital = createRecital(['one', 'two', 'three', 'four'], 2000);
+    // It uses no more of a reader than this, and no request.
+    recital.begin(reader as unknown as Reader, from, {} as IncomingMessage);
+    act(reader);
     clock.advance(10_000);
     assert.deepEqual(got, expected);
     assert.deepEqual([recital.maxFrom, clock.timers.length], [4, 0]);
   });
 }
-
-test('a reader with a full buffer gets nothing, and continues with its next beat', (t) => {
-  const { clock, reader, got } = begin(t, 1);
-  reader.full = true;
-  clock.advance(7000);
-  reader.full = false;
-  clock.advance(5000);
-  assert.deepEqual(got, [[0, 'two'], [8000, 'three'], [10_000, 'four'], [10_000, 1000]]);
-});
-
-test('a reader that has left gets nothing more', (t) => {
-  const { clock, reader, got } = begin(t);
-  reader.emit('close');
-  clock.advance(10_000);
-  assert.deepEqual([got, clock.timers.length], [[[0, 'one']], 0]);
-});
 
 test('the page expects as many messages as there are stanzas, and none is empty', () => {
   const page = readFileSync(`${ROOT}/public/index.html`, 'utf8');

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo, Server } from 'node:net';
 import { createApp } from '../../dist/app.js';
+import { createMetronome } from '../../dist/metronome.js';
 import type { Stream } from '../../dist/reader.js';
 
 /** Lets a server listen on a free port of this machine, and resolves with the port. */
@@ -17,18 +18,22 @@ export async function startApp(stream: Stream) {
 
 /** A stream of a few texts, one every `intervalMs` milliseconds. */
 export function createStream(texts: readonly string[], intervalMs: number): Stream {
+  const metronome = createMetronome(intervalMs);
   return {
     maxFrom: texts.length,
     begin(reader, from) {
       let next = from;
-      const send = (): void => {
-        const text = texts[next];
-        if (text === undefined) reader.close(1000);
-        else if (reader.send(text)) next += 1;
-      };
-      const timer = setInterval(send, intervalMs);
-      reader.on('close', () => clearInterval(timer));
+      const leave = metronome.join(send);
+      reader.on('close', leave);
       send();
+
+      function send(): void {
+        const text = texts[next];
+        if (text !== undefined && reader.send(text)) next += 1;
+        if (next < texts.length) return;
+        leave();
+        reader.close(1000);
+      }
     },
   };
 }

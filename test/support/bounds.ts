@@ -5,18 +5,17 @@
 import type { ChildProcess } from 'node:child_process';
 import { after } from 'node:test';
 
-const children = new Set<ChildProcess>();
-
-function giveUp(reason: string): void {
+/** Exits with 1 after `ms` milliseconds, if something else keeps the process alive for so long. */
+const exitAfter = (ms: number, reason: string) => void setTimeout(() => {
   console.error(reason);
   process.exit(1);
-}
+}, ms).unref();
 
-// Unref'd timers fire only while something else keeps the process alive.
-setTimeout(giveUp, 120_000, 'This test file took longer than 120 s.').unref();
-after(() => {
-  setTimeout(giveUp, 10_000, 'This test file left a handle open.').unref();
-});
+exitAfter(120_000, 'This test file took longer than 120 s.');
+after(() => exitAfter(10_000, 'This test file left a handle open.'));
+const children = new Set<ChildProcess>();
+process.on('exit', () => children.forEach(kill));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
 
 /** Kills a child process, and its process group if it was started as `detached`. */
 export function kill(child: ChildProcess): void {
@@ -30,11 +29,5 @@ export function kill(child: ChildProcess): void {
 /** Kills a child process when this process exits, if it still runs then. */
 export function track<T extends ChildProcess>(child: T): T {
   children.add(child);
-  child.once('exit', () => children.delete(child));
-  return child;
-}
-
-process.on('exit', () => children.forEach(kill));
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => process.exit(1));
+  return child.once('exit', () => children.delete(child));
 }

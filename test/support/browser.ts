@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { EventEmitter, once } from 'node:events';
+import { EventEmitter, on, once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,12 +25,10 @@ if (!BROWSER && process.env['CI'] && !WINDOWS) throw new Error(MISSING);
 
 /** Runs before the page's scripts: their errors end the scene. */
 const WATCH = `
-  addEventListener('error', ({ target, message, filename, lineno }) => parent.fail(message
-    ? message + ' (' + filename + ':' + lineno + ')'
-    : (target.src || target.href) + ' does not load, or what it imports.'), true);
-  addEventListener('unhandledrejection', ({ reason }) => parent.fail(reason));
-  addEventListener('securitypolicyviolation', ({ blockedURI, effectiveDirective }) =>
-    parent.fail('The security policy blocks ' + blockedURI + ' as ' + effectiveDirective));`;
+  for (const type of ['error', 'unhandledrejection', 'securitypolicyviolation']) {
+    addEventListener(type, ({ error, reason, message, blockedURI, target }) => parent.fail(error
+      ?? reason ?? message ?? type + ': ' + (blockedURI ?? target.src ?? target.href)), true);
+  }`;
 
 /** Takes the place of public/reading.js in staged pages: the scene says what happens. */
 const READING = `export class Reading {
@@ -53,7 +51,8 @@ type Stage = { calls: string[]; set(state: State): void; send(...messages: strin
 type Page = Window & typeof globalThis & { reading: Reading & Options & Stage };
 
 /** Runs in the browser, as scenes do: what they get. */
-function help(frame: HTMLIFrameElement) {
+function help() {
+  const frame = document.querySelector('iframe') as HTMLIFrameElement;
   const page = frame.contentWindow as Page;
   const root = page.document.documentElement;
   const $ = <T extends HTMLElement>(selector: string) => root.querySelector(selector) as T;
@@ -70,22 +69,19 @@ function help(frame: HTMLIFrameElement) {
   return { frame, page, reading: page.reading, root, $, style, status, items, frames, until };
 }
 
-/** Runs in the browser: plays scenes with the page in a frame, and sends back their results. */
-async function play(): Promise<never> {
-  for (let answer = {}; ; ) {
-    const body = JSON.stringify(answer);
-    const { iframe, code } = await (await fetch('/next', { method: 'POST', body })).json();
-    const failure = new Promise((_, reject) => Object.assign(window, { fail: reject }));
-    document.body.innerHTML = iframe;
-    const frame = document.querySelector('iframe') as HTMLIFrameElement;
-    const loaded = new Promise((resolve) => (frame.onload = resolve));
-    const scene = loaded.then(() => (0, eval)(code)(help(frame)));
-    answer = await Promise.race([failure, scene]).then((result) => ({ result }))
-      .catch((error) => ({ error: String(error.stack ?? error) }));
-  }
+type Script = (helpers: ReturnType<typeof help>) => unknown;
+
+/** Runs in the browser: plays a scene with the page in a frame, and sends its result. */
+async function play(script: Script): Promise<void> {
+  const failure = new Promise((_, reject) => Object.assign(window, { fail: reject }));
+  const loaded = new Promise((resolve) => addEventListener('load', resolve));
+  const scene = loaded.then(() => script(help()));
+  const answer = await Promise.race([failure, scene]).then((result) => ({ result }))
+    .catch((error) => ({ error: String(error.stack ?? error) }));
+  await fetch('/done', { method: 'POST', body: JSON.stringify(answer) });
+  location.reload(); // To the next scene.
 }
 
-type Script = (helpers: ReturnType<typeof help>) => unknown;
 /** Makes a test that plays a scene below a path, by default a staged one, and checks its result. */
 type Scene = (script: Script, result?: unknown, path?: string, frame?: string) =>
   () => Promise<void>;
@@ -97,6 +93,7 @@ export function describePage(
   describe(name, { skip: !BROWSER && MISSING, timeout: 100_000 }, () => {
     const profile = mkdtempSync(join(tmpdir(), 'dante-browser-'));
     const player = new EventEmitter();
+    const scenes = on(player, 'scene');
     let app: Awaited<ReturnType<typeof startApp>>;
     let browser: ChildProcess;
 
@@ -111,14 +108,14 @@ export function describePage(
         const { url = '' } = request;
         const isScript = url.endsWith('.js') && !url.endsWith(SCRIPT);
         response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html');
-        if (url === '/test') response.end(`<body><script>${help}${play}play()</script>`);
+        if (url === '/test') response.end((await scenes.next()).value[0]);
         else if (url === '/watch.js') response.end(WATCH);
         else if (/^\/staged.*\/reading\.js$/.test(url)) response.end(READING);
         else if (/^\/staged-moved.*\/ws$/.test(url) && request.headers['cache-control']) {
           response.writeHead(302, { Location: '/' }).end();
-        } else if (url === '/next') {
+        } else if (url === '/done') {
+          response.end();
           player.emit('done', JSON.parse(await text(request)));
-          response.end(String(await once(player, 'scene')));
         } else if (url.endsWith(`/${SCRIPT}`)) {
           const page = await fetch(`http://127.0.0.1:${app.port}/`);
           const header = 'Content-Security-Policy';
@@ -129,12 +126,11 @@ export function describePage(
       });
       browser = track(spawn(String(BROWSER), [
         '--headless=new', '--no-sandbox', '--no-first-run', '--disable-gpu',
-        '--force-high-contrast', '--disable-dev-shm-usage', '--disable-background-networking',
+        '--disable-dev-shm-usage', '--disable-background-networking',
         // Else an elevated Chrome, as in CI, starts another one, which nobody could kill.
         ...(WINDOWS ? ['--do-not-de-elevate'] : []),
         `--user-data-dir=${profile}`, `http://127.0.0.1:${app.port}/test`,
       ], { stdio: 'ignore', detached: !WINDOWS }));
-      await once(player, 'done'); // It is ready.
     });
 
     after(async () => {
@@ -147,7 +143,7 @@ export function describePage(
     define((script, expected, path = 'staged', frame = '') => async () => {
       const size = 'style="width: 800px; height: 568px; border: 0"';
       const iframe = `<iframe src="/${path}/${SCRIPT}" ${size} ${frame}></iframe>`;
-      player.emit('scene', JSON.stringify({ iframe, code: `(${script})` }));
+      player.emit('scene', `<body><script>${help}${play}play(${script})</script>${iframe}`);
       const [{ error, result }] = await once(player, 'done');
       if (error) throw new Error(error);
       assert.deepEqual(result, expected);

@@ -1,4 +1,5 @@
-import { spawn, type SpawnOptions } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,30 +9,24 @@ import { until } from './until.js';
 
 export const ROOT = join(__dirname, '..', '..');
 
-export type Program = ReturnType<typeof runNode>;
-
 /**
- * Runs `node ARGS` in the project's folder, with variables on top of the environment. `output` is
- * what it has printed so far; `exited` resolves with its exit code, or the signal that ended it.
+ * Runs `node ARGS`, with variables on top of the environment. `output` is what it has printed so
+ * far; `exited` resolves with its exit code, or null if a signal has ended it.
  */
-export function runNode(args: string[], env: NodeJS.ProcessEnv = {}, options: SpawnOptions = {}) {
-  const child = track(spawn(process.execPath, args, {
-    cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], ...options,
-    env: { ...process.env, FORCE_COLOR: undefined, ...env },
-  }));
+export function runNode(args: string[], env: NodeJS.ProcessEnv = {}, cwd = ROOT) {
+  const all = { ...process.env, FORCE_COLOR: undefined, ...env };
+  const child = track(spawn(process.execPath, args, { cwd, env: all }));
   const output = { stdout: '', stderr: '' };
-  child.stdout?.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
-  child.stderr?.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
-  const exited = new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
-    child.once('error', reject).once('close', (code, signal) => resolve(code ?? signal));
-  });
+  child.stdout.on('data', (chunk) => (output.stdout += chunk));
+  child.stderr.on('data', (chunk) => (output.stderr += chunk));
+  const exited = once(child, 'close').then(([code]: (number | null)[]) => code);
   return { child, output, exited };
 }
 
 /** Runs the server on a free port, in any working directory, until the test ends. */
 export async function startServer(t: TestContext, env = {}, root = ROOT) {
   const file = join(root, 'dist', 'server.js');
-  const program = runNode([file], { PORT: '0', ...env }, { cwd: tmpdir() });
+  const program = runNode([file], { PORT: '0', ...env }, tmpdir());
   t.after(async () => {
     kill(program.child);
     await program.exited;
