@@ -11,7 +11,7 @@ import { loadAssets } from '../dist/assets.js';
 import { createStream, listen, startApp } from './support/app.js';
 import { startInMemory } from './support/memory.js';
 import { ROOT } from './support/program.js';
-import { exchange, H2C, handshake, request } from './support/raw.js';
+import { exchange, handshake, request } from './support/raw.js';
 import { until } from './support/until.js';
 
 const PUBLIC = join(ROOT, 'public');
@@ -191,7 +191,7 @@ test('shutting down closes idle connections, and answers open ones with 503', as
   const idle = connect('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
   await until(() => idle.received.includes('</html>'), 'the page');
   assert.match(idle.received, /\r\nKeep-Alive: timeout=120\r\n/);
-  const texts = [handshake(), handshake('/', H2C), request('/')];
+  const texts = [handshake(), handshake('/', { Upgrade: 'h2c' }), request('/')];
   const sockets = texts.map((text) => connect(text.slice(0, 20)));
   await turn();
   close();

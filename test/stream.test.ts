@@ -6,7 +6,7 @@ import { setImmediate as tick } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { SCRIPT } from '../dist/app.js';
 import { createStream, startApp } from './support/app.js';
-import { connectTo, H2C, handshake, parseResponse } from './support/raw.js';
+import { connectTo, handshake, parseResponse } from './support/raw.js';
 import { startInMemory } from './support/memory.js';
 import { createRandom, SEED } from './support/random.js';
 import { until } from './support/until.js';
@@ -16,6 +16,7 @@ const END = '0\r\n\r\n';
 const [LENGTH, CHUNKED] = ['Content-Length: 3\r\n', 'Transfer-Encoding: chunked\r\n'];
 const plain = (target: string, lines = '', method = 'GET'): string =>
   `${method} ${target} HTTP/1.1\r\nHost: dante.example\r\n${lines}\r\n`;
+const H2C = { Upgrade: 'h2c', Connection: 'Upgrade, HTTP2-Settings', 'HTTP2-Settings': 'AAMA' };
 
 /** A request, its response, and whether that is the last one on its connection. */
 type Row = { bytes: string; status: number; body?: RegExp; ends?: boolean };

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { handshake } from '../support/raw.js';
 import { until } from '../support/until.js';
-import { openReader } from './load.js';
 
 const string = { type: 'string' } as const;
 const { values } = parseArgs({ options: { readers: string, rounds: string } });
@@ -47,7 +48,7 @@ async function measure(name: string): Promise<Record<string, number>> {
   const late: number[] = [];
   let opened = 0;
   const openInTurn = async (): Promise<void> => {
-    while (opened++ < readers) await openReader(port, intervalMs, late);
+    while (opened++ < readers) await openReader(port, late);
   };
   const idle = await readUsage();
   await Promise.all(Array.from({ length: 100 }, openInTurn));
@@ -65,6 +66,30 @@ async function measure(name: string): Promise<Record<string, number>> {
     'lateness p50, ms': percentile(late, 0.5),
     'lateness p99, ms': percentile(late, 0.99),
   };
+}
+
+/**
+ * Opens a reader that only counts. Resolves with the first stanza; rejects if there is none.
+ * Adds to `late` by how many ms each stanza missed its schedule.
+ */
+function openReader(port: number, late: number[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let heard = 0;
+    let firstAt: number | undefined;
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', reject).on('close', () => reject(new Error('The server closed a reader.')));
+    socket.write(handshake());
+    socket.on('data', (chunk) => {
+      const now = performance.now();
+      for (const byte of chunk) {
+        if (byte !== 0x81) continue; // Only the first byte of a stanza's frame has this value.
+        firstAt ??= now;
+        late.push(now - firstAt - heard * intervalMs);
+        heard += 1;
+        resolve();
+      }
+    });
+  });
 }
 
 function percentile(values: number[], part: number): number {

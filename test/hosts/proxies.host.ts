@@ -40,7 +40,6 @@ const TLS = `map $http_connection $exact { default close; Upgrade upgrade; }
   server { listen 127.0.0.1:8443 ssl; ssl_certificate cert.pem; ssl_certificate_key key.pem;
     ${at('/dante/', RIGHT, `${POEM}/`)} }`;
 const HAPROXY: Row[] = [
-  [/changes the headers/, 'http-response del-header ETag'],
   [/although messages come/, 'option independent-streams\n timeout tunnel 3s'],
   [/limits a client/, 'maxconn 20'],
 ];

@@ -1,25 +1,22 @@
 import '../support/bounds.js';
-import { test } from 'node:test';
 import { canto1 } from '../../dist/poem/canto1.js';
-import { describePage } from '../support/browser.js';
+import { scene } from '../support/browser.js';
 
-describePage('the page of the poem', (html) => html, (scene) => {
-  test('a stanza has a numeral and verses; the translator is named at the end', scene(
-    async ({ frame, page, reading, root, style, status, items, frames }) => {
-      const stanza = 'verse 1\nverse 2\nverse 3';
-      reading.send(stanza);
-      await frames();
-      const seen = [style('.source').visibility, page.document.getAnimations().length];
-      reading.send(...Array(11).fill(stanza));
-      await frames();
-      const last = items()[11] as Element;
-      seen.push(status(), last.children.length, page.getComputedStyle(last, '::before').content);
-      frame.style.width = '320px';
-      root.style.fontSize = '200%';
-      const { width, paddingLeft, fontSize } = style('.verse');
-      const ems = (parseFloat(width) - parseFloat(paddingLeft)) / parseFloat(fontSize);
-      if (!(ems > 6)) throw new Error(`A verse has ${ems} em, too few for words.`);
-      reading.set({ name: 'ended' });
-      return [...seen, style('.source').visibility];
-    }, ['hidden', 1, `Stanza 12 of ${canto1.length}`, 3, '"12"', 'visible']));
-});
+scene('a stanza has a numeral and verses; the translator is named at the end',
+  async ({ frame, page, reading, root, style, status, items, frames }) => {
+    const stanza = 'verse 1\nverse 2\nverse 3';
+    reading.send(stanza);
+    await frames();
+    const seen = [style('.source').visibility, page.document.getAnimations().length];
+    reading.send(...Array(11).fill(stanza));
+    await frames();
+    const last = items()[11] as Element;
+    seen.push(status(), last.children.length, page.getComputedStyle(last, '::before').content);
+    frame.style.width = '320px';
+    root.style.fontSize = '200%';
+    const { width, paddingLeft, fontSize } = style('.verse');
+    const ems = (parseFloat(width) - parseFloat(paddingLeft)) / parseFloat(fontSize);
+    if (!(ems > 6)) throw new Error(`A verse has ${ems} em, too few for words.`);
+    reading.set({ name: 'ended' });
+    return [...seen, style('.source').visibility];
+  }, ['hidden', 1, `Stanza 12 of ${canto1.length}`, 3, '"12"', 'visible'], 'poem');

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { after, before, describe } from 'node:test';
+import { after, before, test } from 'node:test';
 import { SCRIPT } from '../../dist/app.js';
 import type { Options, Reading, State } from '../../public/reading.js';
 import { createStream, startApp } from './app.js';
@@ -82,71 +82,76 @@ async function play(script: Script): Promise<void> {
   location.reload(); // To the next scene.
 }
 
-/** Makes a test that plays a scene below a path, by default a staged one, and checks its result. */
-type Scene = (script: Script, result?: unknown, path?: string, frame?: string) =>
-  () => Promise<void>;
+/** The page as it is below /poem/; else of a stream with 46 messages, or of an endless one. */
+function change(html: string, path: string): string {
+  if (path.startsWith('/poem/')) return html;
+  const endless = html.replace(/ max="\d+"/, '').replace(/ data-unit="[^"]*"/, '');
+  return path.includes('endless') ? endless : endless.replace('<progress', '<progress max="46"');
+}
 
-/** Tests the page in a browser. `change` may return another page, depending on its path. */
-export function describePage(
-  name: string, change: (html: string, path: string) => string, define: (scene: Scene) => void,
-) {
-  describe(name, { skip: !BROWSER && MISSING, timeout: 100_000 }, () => {
-    const profile = mkdtempSync(join(tmpdir(), 'dante-browser-'));
-    const player = new EventEmitter();
-    const scenes = on(player, 'scene');
-    let app: Awaited<ReturnType<typeof startApp>>;
-    let browser: ChildProcess;
+const profile = mkdtempSync(join(tmpdir(), 'dante-browser-'));
+const player = new EventEmitter();
+const scenes = on(player, 'scene');
+let app: Awaited<ReturnType<typeof startApp>>;
+let browser: ChildProcess | undefined;
 
-    before(async () => {
-      const { maxFrom, begin } = createStream(MESSAGES, 5);
-      app = await startApp({ maxFrom, begin(reader, from, request) {
-        begin(reader, from, request);
-        if (from === 0) setTimeout(() => reader.close(4001), 100); // The page reconnects.
-      } });
-      const [respond = assert.fail] = app.server.listeners('request');
-      app.server.removeAllListeners('request').on('request', async (request, response) => {
-        const { url = '' } = request;
-        const isScript = url.endsWith('.js') && !url.endsWith(SCRIPT);
-        response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html');
-        if (url === '/test') response.end((await scenes.next()).value[0]);
-        else if (url === '/watch.js') response.end(WATCH);
-        else if (/^\/staged.*\/reading\.js$/.test(url)) response.end(READING);
-        else if (/^\/staged-moved.*\/ws$/.test(url) && request.headers['cache-control']) {
-          response.writeHead(302, { Location: '/' }).end();
-        } else if (url === '/done') {
-          response.end();
-          player.emit('done', JSON.parse(await text(request)));
-        } else if (url.endsWith(`/${SCRIPT}`)) {
-          const page = await fetch(`http://127.0.0.1:${app.port}/`);
-          const header = 'Content-Security-Policy';
-          response.setHeader(header, String(page.headers.get(header)));
-          const html = change(await page.text(), url);
-          response.end(html.replace('<script', '<script src="/watch.js"></script>$&'));
-        } else respond(request, response);
-      });
-      browser = track(spawn(String(BROWSER), [
-        '--headless=new', '--no-sandbox', '--no-first-run', '--disable-gpu',
-        '--disable-dev-shm-usage', '--disable-background-networking',
-        // Else an elevated Chrome, as in CI, starts another one, which nobody could kill.
-        ...(WINDOWS ? ['--do-not-de-elevate'] : []),
-        `--user-data-dir=${profile}`, `http://127.0.0.1:${app.port}/test`,
-      ], { stdio: 'ignore', detached: !WINDOWS }));
-    });
+before(async () => {
+  const { maxFrom, begin } = createStream(MESSAGES, 5);
+  app = await startApp({ maxFrom, begin(reader, from, request) {
+    begin(reader, from, request);
+    if (from === 0) setTimeout(() => reader.close(4001), 100); // The page reconnects.
+  } });
+  const [respond = assert.fail] = app.server.listeners('request');
+  app.server.removeAllListeners('request').on('request', async (request, response) => {
+    const { url = '' } = request;
+    const isPage = url.endsWith(`/${SCRIPT}`);
+    const type = isPage || url === '/test' ? 'text/html' : 'text/javascript';
+    response.setHeader('Content-Type', type);
+    if (url === '/test') response.end((await scenes.next()).value[0]);
+    else if (url === '/watch.js') response.end(WATCH);
+    else if (url.endsWith('/reading.js') && !url.startsWith('/dante/')) response.end(READING);
+    else if (/^\/moved.*\/ws$/.test(url) && request.headers['cache-control']) {
+      response.writeHead(302, { Location: '/' }).end();
+    } else if (url === '/done') {
+      response.end();
+      player.emit('done', JSON.parse(await text(request)));
+    } else if (isPage) {
+      const page = await fetch(`http://127.0.0.1:${app.port}/`);
+      const header = 'Content-Security-Policy';
+      response.setHeader(header, String(page.headers.get(header)));
+      const html = change(await page.text(), url);
+      response.end(html.replace('<script', '<script src="/watch.js"></script>$&'));
+    } else respond(request, response);
+  });
+  if (BROWSER) browser = track(spawn(BROWSER, [
+    '--headless=new', '--no-sandbox', '--no-first-run', '--disable-gpu',
+    '--disable-dev-shm-usage', '--disable-background-networking',
+    // Else an elevated Chrome, as in CI, starts another one, which nobody could kill.
+    ...(WINDOWS ? ['--do-not-de-elevate'] : []),
+    `--user-data-dir=${profile}`, `http://127.0.0.1:${app.port}/test`,
+  ], { stdio: 'ignore', detached: !WINDOWS }));
+});
 
-    after(async () => {
-      kill(browser);
-      await once(browser, 'exit');
-      app.close();
-      rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
-    });
+after(async () => {
+  if (browser) {
+    kill(browser);
+    await once(browser, 'exit');
+  }
+  app.close();
+  rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+});
 
-    define((script, expected, path = 'staged', frame = '') => async () => {
-      const size = 'style="width: 800px; height: 568px; border: 0"';
-      const iframe = `<iframe src="/${path}/${SCRIPT}" ${size} ${frame}></iframe>`;
-      player.emit('scene', `<body><script>${help}${play}play(${script})</script>${iframe}`);
-      const [{ error, result }] = await once(player, 'done');
-      if (error) throw new Error(error);
-      assert.deepEqual(result, expected);
-    });
+/**
+ * Tests the page in a browser: plays a script with the page below a path, and compares its result.
+ * The page is staged, with READING, unless the path is `dante`. `frame` has attributes for it.
+ */
+export function scene(name: string, script: Script, wanted: unknown, path = 'staged', frame = '') {
+  test(name, { skip: !BROWSER && MISSING, timeout: 100_000 }, async () => {
+    const size = 'style="width: 800px; height: 568px; border: 0"';
+    const iframe = `<iframe src="/${path}/${SCRIPT}" ${size} ${frame}></iframe>`;
+    player.emit('scene', `<body><script>${help}${play}play(${script})</script>${iframe}`);
+    const [{ error, result }] = await once(player, 'done');
+    if (error) throw new Error(error);
+    assert.deepEqual(result, wanted);
   });
 }

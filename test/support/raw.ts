@@ -43,11 +43,6 @@ export async function exchange(to: number | string, bytes: string, { keep = fals
   return parse() ?? assert.fail(`This is no response: ${JSON.stringify(`${received}`)}`);
 }
 
-/** The headers of an upgrade to HTTP/2. */
-export const H2C = {
-  Upgrade: 'h2c', Connection: 'Upgrade, HTTP2-Settings', 'HTTP2-Settings': 'AAMAAABk',
-};
-
 type Headers = Record<string, string | undefined>;
 type RequestLine = { method?: string; version?: string };
 /** A plain request. Headers that are undefined are left out. */

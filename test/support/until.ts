@@ -1,9 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/**
- * Asks `condition` every few milliseconds until its answer is truthy, and returns the answer.
- * Throws what it throws, or an Error that names `what` after `timeoutMs` milliseconds.
- */
+/** Asks `condition` until its answer is truthy, and returns it. Throws after `timeoutMs` ms. */
 export async function until<T>(condition: () => T | Promise<T>, what: string, timeoutMs = 30_000) {
   const deadline = performance.now() + timeoutMs;
   for (; performance.now() < deadline; await sleep(5)) {
