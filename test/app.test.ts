@@ -8,8 +8,7 @@ import { after, before, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SCRIPT } from '../dist/app.js';
 import { loadAssets } from '../dist/assets.js';
-import { createStream, listen, startApp } from './support/app.js';
-import { startInMemory } from './support/memory.js';
+import { createStream, listen, startApp, startInMemory } from './support/app.js';
 import { ROOT } from './support/program.js';
 import { exchange, handshake, request } from './support/raw.js';
 import { until } from './support/until.js';
@@ -111,12 +110,11 @@ for (const [status, body, rows] of [
 ] as const) {
   test(`a handshake gets ${status} (${body.source.slice(0, 22)}…)`, async () => {
     for (const [target, changes] of rows) {
-      const keep = status === 101;
-      const response = await exchange(app.port, handshake(target, changes), { keep });
+      const response = await exchange(app.port, handshake(target, changes));
       const { date = '', ...headers } = response.headers;
       assert.equal(response.status, status, `${target} ${JSON.stringify(changes)}`);
       assert.match(response.body, body);
-      if (keep) {
+      if (status === 101) {
         assert.deepEqual(Object.keys(headers), ['upgrade', 'connection', 'sec-websocket-accept']);
         continue;
       }
@@ -206,7 +204,7 @@ test('shutting down closes idle connections, and answers open ones with 503', as
 test('without an end, any safe whole number is a from', async (t) => {
   const app = await startApp({ maxFrom: Infinity, begin() {} });
   t.after(() => app.close());
-  const ask = (from: string) => exchange(app.port, handshake(`/ws?from=${from}`), { keep: true });
+  const ask = (from: string) => exchange(app.port, handshake(`/ws?from=${from}`));
   assert.equal((await ask('9007199254740991')).status, 101);
   for (const from of ['9007199254740992', '9'.repeat(400), 'x']) {
     assert.equal((await ask(from)).body, `from is "${from}", but must be a whole number.\n`);

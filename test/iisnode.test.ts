@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { SCRIPT } from '../dist/app.js';
 import { kill } from './support/bounds.js';
-import { copyProject, ROOT, runNode, startServer } from './support/program.js';
+import { copyProject, ROOT, runNode } from './support/program.js';
 import { collect, connectTo, exchange, handshake, request } from './support/raw.js';
 import { until } from './support/until.js';
 
@@ -50,12 +50,6 @@ test('under iisnode, a PORT that is no pipe prints one line and exits with 1', a
   const { output, exited } = runNode([SCRIPT], { PORT: '3000', IISNODE_VERSION: '0.2.26' });
   assert.deepEqual([await exited, output.stdout], [1, '']);
   assert.match(output.stderr, /^PORT: "3000" is not a pipe\. Delete the variable PORT .*\n$/);
-});
-
-test('without iisnode, a Connection without Upgrade is not accepted', async (t) => {
-  const { port } = await startServer(t);
-  const text = handshake('/ws', { Connection: 'keep-alive' });
-  assert.equal((await exchange(port, text, { keep: true })).status, 426);
 });
 
 test('web.config passes the script to iisnode and serves nothing else', () => {

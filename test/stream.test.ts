@@ -3,11 +3,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { setImmediate as tick } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { SCRIPT } from '../dist/app.js';
-import { createStream, startApp } from './support/app.js';
+import { createStream, startApp, startInMemory } from './support/app.js';
 import { connectTo, handshake, parseResponse } from './support/raw.js';
-import { startInMemory } from './support/memory.js';
 import { createRandom, SEED } from './support/random.js';
 import { until } from './support/until.js';
 
@@ -40,7 +38,6 @@ const ROWS: Row[] = [
   { bytes: handshake('/', H2C, { method: 'PUT' }), status: 405, body: /^Only GET/, ends: true },
   { bytes: handshake('/no'), status: 404, body: /^Not found/, ends: true },
   { bytes: handshake('/ws?from=4'), status: 400, body: /^from is.* to 3\.$/m, ends: true },
-  { bytes: handshake('/ws', { Origin: 'http://no.example' }), status: 403, ends: true },
   { bytes: handshake('/ws', { 'Content-Length': '3' }) + 'abc', status: 426, ends: true },
   { bytes: handshake('/ws', {}, { version: '1.0' }), status: 426, body: /HTTP\/1\.0/, ends: true },
   { bytes: handshake('/', {}, { version: '1.0' }), status: 200, body: HTML, ends: true },
@@ -50,9 +47,8 @@ const ROWS: Row[] = [
   { bytes: handshake(`/${SCRIPT}/ws?from=0`), status: 101, ends: true },
 ];
 
-test(`random pipelines get their responses in order; SEED=${SEED}`, async (t) => {
+test(`random pipelines get their responses in order; SEED=${SEED}`, async () => {
   const { server, port, close } = await startApp(createStream(['one', 'two', 'six'], 5));
-  t.after(close);
 
   /** Opens a connection, sends a random pipeline, and compares what comes back. */
   async function play(seed: number): Promise<void> {
@@ -115,13 +111,12 @@ test(`random pipelines get their responses in order; SEED=${SEED}`, async (t) =>
     }
   }
 
-  let left = 500;
-  const worker = async (): Promise<void> => {
-    while (left-- > 0) await play(SEED + left);
-  };
-  await Promise.all(Array.from({ length: 25 }, worker));
-  const getConnections = promisify(server.getConnections.bind(server));
-  await until(async () => (await getConnections()) === 0, 'all sockets to close');
+  for (let done = 0; done < 500; done += 25) {
+    await Promise.all(Array.from({ length: 25 }, (_, i) => play(SEED + done + i)));
+  }
+  const closed = once(server, 'close'); // After all connections.
+  close();
+  await closed;
 });
 
 test('an upgrade without its body waits for the responses before it', async (t) => {

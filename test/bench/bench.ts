@@ -68,10 +68,7 @@ async function measure(name: string): Promise<Record<string, number>> {
   };
 }
 
-/**
- * Opens a reader that only counts. Resolves with the first stanza; rejects if there is none.
- * Adds to `late` by how many ms each stanza missed its schedule.
- */
+/** Opens a reader that adds to `late` how many ms late each stanza is. Resolves with the first. */
 function openReader(port: number, late: number[]): Promise<void> {
   return new Promise((resolve, reject) => {
     let heard = 0;

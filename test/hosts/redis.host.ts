@@ -22,8 +22,7 @@ const askRedis = (...args: string[]) =>
   spawnSync('redis-cli', ['-p', '6390', ...args], { encoding: 'utf8' }).stdout.trimEnd();
 
 test('clients hear the list while a server is killed and Redis restarts', async (t) => {
-  const startOn = (PORT: string) =>
-    startServer(t, { PORT, REDIS_URL: 'redis://127.0.0.1:6390' });
+  const startOn = (PORT: string) => startServer(t, { PORT, REDIS_URL: 'redis://127.0.0.1:6390' });
   startRedis();
   await until(() => askRedis('ping') === 'PONG', 'Redis');
   const [one, two] = [await startOn('8881'), await startOn('8882')];

@@ -2,7 +2,7 @@ import '../support/bounds.js';
 import assert from 'node:assert/strict';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, test, type TestContext } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { copyProject, ROOT, runNode, startServer } from '../support/program.js';
 import { openReader } from '../support/reader.js';
 import { until } from '../support/until.js';
@@ -37,49 +37,47 @@ async function build(t: TestContext, name: string, part: string, lines: string):
   return root;
 }
 
-describe('README', { concurrency: 2 }, () => {
-  test('its idea is a program that sends stanzas', async (t) => {
-    const text = idea.replace('2000', '20').replace('8888', "0, function () { console.log(':' + " +
-      "this.address().port + '/'); }");
-    const program = runNode(['-e', text]);
-    t.after(() => void program.child.kill());
-    const port = await until(() => /:(\d+)/.exec(program.output.stdout)?.[1], 'the port');
-    const { socket, messages } = openReader(`ws://127.0.0.1:${port}/`);
-    await until(() => messages.length >= 2, 'two stanzas');
-    assert.deepEqual(messages.slice(0, 2), ['stanza 1', 'stanza 2']);
-    socket.close();
-  });
+test('README: its idea is a program that sends stanzas', async (t) => {
+  const text = idea.replace('2000', '20').replace('8888', "0, function () { console.log(':' + " +
+    "this.address().port + '/'); }");
+  const program = runNode(['-e', text]);
+  t.after(() => void program.child.kill());
+  const port = await until(() => /:(\d+)/.exec(program.output.stdout)?.[1], 'the port');
+  const { socket, messages } = openReader(`ws://127.0.0.1:${port}/`);
+  await until(() => messages.length >= 2, 'two stanzas');
+  assert.deepEqual(messages.slice(0, 2), ['stanza 1', 'stanza 2']);
+  socket.close();
+});
 
-  test('its live source sends every interval, and again after a reconnection', async (t) => {
-    const root = await build(t, 'load.ts', load, lines);
-    const { output, port } = await startServer(t, { INTERVAL_MS: '5' }, root);
-    for (const from of [0, 60]) {
-      const reader = openReader(`ws://127.0.0.1:${port}/ws?from=${from}`);
-      await until(() => reader.messages.length >= 60, 'sixty messages');
-      for (const text of reader.messages) assert.match(text, /^█* \d+ %$/);
-      reader.socket.close();
-      assert.equal((await reader.closed).code, 1000);
-    }
-    assert.equal(output.stderr, '');
-  });
+test('README: its live source sends every interval, and again after a reconnection', async (t) => {
+  const root = await build(t, 'load.ts', load, lines);
+  const { output, port } = await startServer(t, { INTERVAL_MS: '5' }, root);
+  for (const from of [0, 60]) {
+    const reader = openReader(`ws://127.0.0.1:${port}/ws?from=${from}`);
+    await until(() => reader.messages.length >= 60, 'sixty messages');
+    for (const text of reader.messages) assert.match(text, /^█* \d+ %$/);
+    reader.socket.close();
+    assert.equal((await reader.closed).code, 1000);
+  }
+  assert.equal(output.stderr, '');
+});
 
-  test('its chat sends each message to every client, once, also after a restart', async (t) => {
-    const chatLines = lines.replace(/createLoad\(.*?\)/, 'createChat()')
-      .replace(/createLoad(.*)load/, 'createChat$1chat');
-    const root = await build(t, 'chat.ts', chat, chatLines);
-    for (const from of [0, 5]) {
-      const { port, child, exited } = await startServer(t, {}, root);
-      const open = (seen: number) => openReader(`ws://127.0.0.1:${port}/ws?from=${seen}`);
-      const [one, two] = [open(from), open(from)];
-      await Promise.all([one.opened, two.opened]);
-      for (const text of ['hello', '', 'anybody?']) two.socket.send(text);
-      await until(() => one.messages.length === 3 && two.messages.length === 3, 'all messages');
-      const three = open(1);
-      await until(() => three.messages.length === 2, 'the last two messages');
-      assert.deepEqual(one.messages, ['hello', '', 'anybody?']);
-      assert.deepEqual([two.messages, three.messages], [one.messages, ['', 'anybody?']]);
-      child.kill('SIGKILL');
-      await exited;
-    }
-  });
+test('README: its chat sends each message to all, once, also after a restart', async (t) => {
+  const chatLines = lines.replace(/createLoad\(.*?\)/, 'createChat()')
+    .replace(/createLoad(.*)load/, 'createChat$1chat');
+  const root = await build(t, 'chat.ts', chat, chatLines);
+  for (const from of [0, 5]) {
+    const { port, child, exited } = await startServer(t, {}, root);
+    const open = (seen: number) => openReader(`ws://127.0.0.1:${port}/ws?from=${seen}`);
+    const [one, two] = [open(from), open(from)];
+    await Promise.all([one.opened, two.opened]);
+    for (const text of ['hello', '', 'anybody?']) two.socket.send(text);
+    await until(() => one.messages.length === 3 && two.messages.length === 3, 'all messages');
+    const three = open(1);
+    await until(() => three.messages.length === 2, 'the last two messages');
+    assert.deepEqual(one.messages, ['hello', '', 'anybody?']);
+    assert.deepEqual([two.messages, three.messages], [one.messages, ['', 'anybody?']]);
+    child.kill('SIGKILL');
+    await exited;
+  }
 });

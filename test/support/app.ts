@@ -1,8 +1,11 @@
 import { once } from 'node:events';
 import type { AddressInfo, Server } from 'node:net';
+import { Duplex } from 'node:stream';
+import type { TestContext } from 'node:test';
 import { createApp } from '../../dist/app.js';
 import { createMetronome } from '../../dist/metronome.js';
 import type { Stream } from '../../dist/reader.js';
+import { FakeClock } from './clock.js';
 
 /** Lets a server listen on a free port of this machine, and resolves with the port. */
 export async function listen(server: Server): Promise<number> {
@@ -14,6 +17,48 @@ export async function listen(server: Server): Promise<number> {
 export async function startApp(stream: Stream) {
   const app = createApp(stream, { allowedOrigins: new Set(['https://friend.example']) });
   return { ...app, port: await listen(app.server) };
+}
+
+/** A connection in memory, whose client can stop reading. */
+class MemorySocket extends Duplex {
+  received = '';
+  isReading = true;
+  #resume = (): void => {};
+  setTimeout(): void {}
+  setNoDelay(): void {}
+  override _read(): void {}
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.received += chunk.toString('latin1');
+    if (this.isReading) done();
+    else this.#resume = done;
+  }
+
+  readOn(): void {
+    this.isReading = true;
+    this.#resume();
+  }
+
+  /** Sends a frame with a mask of zeros (RFC 6455 section 5.2), `count` times in one chunk. */
+  sendFrame(first: number, payload = '', count = 1): void {
+    const { length } = payload;
+    const head = length < 126 ? [0x80 | length] : [0xfe, length >> 8, length & 0xff];
+    const frame = Buffer.from([first, ...head, 0, 0, 0, 0, ...Buffer.from(payload, 'latin1')]);
+    this.push(Buffer.concat(Array<Buffer>(count).fill(frame)));
+  }
+}
+
+/** Starts an app with an endless stream on a fake clock; its connections are in memory. */
+export function startInMemory(t: TestContext, begin: Stream['begin'] = () => {}) {
+  const clock = new FakeClock(t);
+  const { server, close } = createApp({ maxFrom: Infinity, begin }, { allowedOrigins: new Set() });
+  t.after(close);
+  const connect = (bytes: string): MemorySocket => {
+    const socket = new MemorySocket();
+    server.emit('connection', socket);
+    socket.push(bytes);
+    return socket;
+  };
+  return { clock, server, connect, close };
 }
 
 /** A stream of a few texts, one every `intervalMs` milliseconds. */

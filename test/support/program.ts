@@ -9,10 +9,7 @@ import { until } from './until.js';
 
 export const ROOT = join(__dirname, '..', '..');
 
-/**
- * Runs `node ARGS`, with variables on top of the environment. `output` is what it has printed so
- * far; `exited` resolves with its exit code, or null if a signal has ended it.
- */
+/** Runs `node ARGS`. `output` is what it has printed so far; `exited` is its exit code. */
 export function runNode(args: string[], env: NodeJS.ProcessEnv = {}, cwd = ROOT) {
   const all = { ...process.env, FORCE_COLOR: undefined, ...env };
   const child = track(spawn(process.execPath, args, { cwd, env: all }));

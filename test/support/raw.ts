@@ -27,18 +27,15 @@ export function parseResponse(bytes: Buffer, method = 'GET') {
   return { status, headers, body: bytes.toString('utf8', start, end), rest: bytes.subarray(end) };
 }
 
-/**
- * Sends bytes on a new connection, and resolves with the response once the server has closed it or,
- * with `keep`, once the response is complete.
- */
-export async function exchange(to: number | string, bytes: string, { keep = false } = {}) {
+/** Sends bytes. Resolves with the response once the server has closed or upgraded. */
+export async function exchange(to: number | string, bytes: string) {
   const socket = connectTo(to);
   let received = Buffer.alloc(0);
   const parse = () => parseResponse(received, bytes.split(' ')[0]);
   socket.write(bytes);
   for await (const chunk of socket) {
     received = Buffer.concat([received, chunk]);
-    if (keep && parse()) break;
+    if (parse()?.status === 101) break;
   }
   return parse() ?? assert.fail(`This is no response: ${JSON.stringify(`${received}`)}`);
 }

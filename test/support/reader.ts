@@ -1,9 +1,6 @@
 import WebSocket from 'faye-websocket';
 
-/**
- * Opens the stream at a `ws:` URL, and adds its messages to `messages`. `opened` resolves with the
- * handshake, or with the end if there was none.
- */
+/** Opens the stream at a `ws:` URL. `opened` also resolves if the handshake has failed. */
 export function openReader(url: string, messages: string[] = []) {
   const socket = new WebSocket.Client(url);
   socket.on('message', ({ data }) => {
