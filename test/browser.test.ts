@@ -18,7 +18,7 @@ scene('each state has its text, label and focus, and fits every size', async (he
   const waits = [undefined, 0, 302, 404, 426].map((status) => ({ seconds: 60, status }));
   for (const { name = 'waiting', ...why } of [
     { name: 'connecting' }, { name: 'reading' }, ...waits, { seconds: 0, status: 426 },
-    { status: 401 }, { name: 'paused' }, { name: 'ended' },
+    { status: 401 }, { name: 'paused' }, { name: 'ended' }, { name: 'reading' },
   ] as { name?: 'waiting' }[]) {
     reading.set({ name, ...why });
     action.dispatchEvent(new MouseEvent('click', { detail: 1 }));
@@ -50,6 +50,7 @@ scene('each state has its text, label and focus, and fits every size', async (he
   'HTTP 401, please reload Reconnect polite resume true',
   'Paused at 45 of 46 Continue polite resume true',
   'Connecting… Pause polite  true', // After "The end"
+  'Connected Pause polite pause true',
 ]);
 
 scene('a page that is online, visible or shown again reconnects', ({ page, reading }) => {

@@ -39,7 +39,8 @@ test('under iisnode the program serves the page and the stream on a pipe', async
       const { socket, received } = collect(connectTo(pipe));
       socket.write(request('/', { Connection: 'keep-alive' }, { method: 'HEAD' }));
       await until(() => received().endsWith('\r\n\r\n'), 'the first response');
-      socket.write(handshake(`/dante/${SCRIPT}${path}`, { Connection }));
+      const text = handshake(`/dante/${SCRIPT}${path}`, { Connection });
+      socket.write(text.replace(/^(Connection.*\r\n)([^]*)(?=\r\n)/m, '$2$1')); // As the last one.
       await until(() => received().includes(`HTTP/1.1 ${status} `), `the response ${status}`);
       socket.destroy();
     }
