@@ -1,5 +1,4 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { unescape } from 'node:querystring'; // It does not throw.
 import type { Duplex } from 'node:stream';
@@ -21,7 +20,7 @@ const UNAVAILABLE = textResponse(503, 'The server is shutting down.', { Connecti
 export function createApp(stream: Stream, { allowedOrigins }: { allowedOrigins: Set<string> }) {
   const assets = loadAssets(join(__dirname, '..', 'public'));
   const readers = new Set<Reader>();
-  const lastResponse = new WeakMap<Socket, Promise<unknown>>(); // The latest of each connection.
+  const lastResponse = new WeakMap<object, Promise<unknown>>(); // The latest of each connection.
   let closing = false;
   let reportAtMs = 0;
   const server = createServer(answer).on('checkExpectation', answer);
@@ -80,14 +79,13 @@ export function createApp(stream: Stream, { allowedOrigins }: { allowedOrigins: 
   function refuse(request: IncomingMessage, path: string, from: string): Response | undefined {
     const { host, origin, 'sec-websocket-key': key = '', ...headers } = request.headers;
     const is13 = headers['sec-websocket-version'] === '13';
-    const { maxFrom } = stream;
     if (closing) return UNAVAILABLE;
     if (path !== '/ws') return NOT_FOUND;
     if (!is13 || !KEY.test(key)) return upgradeRequired(request);
     if (!host) return textResponse(400, 'The Host header is missing.');
-    if (!/^\d+$/.test(from) || !Number.isSafeInteger(Number(from)) || Number(from) > maxFrom) {
-      const number = `a whole number${maxFrom === Infinity ? '' : ` from 0 to ${maxFrom}`}`;
-      return textResponse(400, `from is ${JSON.stringify(from)}, but must be ${number}.`);
+    if (!/^\d+$/.test(from) || Number(from) > Math.min(stream.maxFrom, Number.MAX_SAFE_INTEGER)) {
+      const range = stream.maxFrom === Infinity ? '' : ` from 0 to ${stream.maxFrom}`;
+      return textResponse(400, `from is ${JSON.stringify(from)}, not a whole number${range}.`);
     }
     // A proxy that changes Host often sets X-Forwarded-Host, or adds a default port. Pages cannot.
     const hosts = `${host},${headers['x-forwarded-host'] ?? host}`.split(',');

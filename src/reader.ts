@@ -9,8 +9,8 @@ const MAX_PENDING_BYTES = 256 * 1024; // The library limits messages, but not em
 export interface Stream {
   /** How many messages there are, which is the largest `from`; Infinity if it has no end. */
   readonly maxFrom: number;
-  /** Called once per open reader, which has received `from` messages before. */
-  begin(reader: Reader, from: number, request: IncomingMessage): void;
+  /** Called once per open reader, which has received `from` messages before. It may be async. */
+  begin(reader: Reader, from: number, request: IncomingMessage): void | Promise<void>;
 }
 
 /** One client of a stream: a WebSocket with limits, which is never silent for long. */

@@ -28,6 +28,7 @@ try {
   });
 
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {
+    process.exitCode = 0;
     close();
     exitSoon();
   });
@@ -35,5 +36,5 @@ try {
   const { message, syscall } = error as NodeJS.ErrnoException;
   if (error instanceof SettingError) console.error(message);
   else if (!syscall || !message.includes('public')) throw error;
-  else console.error(`Restore public/, or let this account read it: ${message}.`);
+  else console.error(`Repair public/, or let this account read it: ${message}.`);
 }

@@ -31,7 +31,7 @@ const CAUSES = [
   [/^(?!handshake)\w+ (TIMEOUT|ECONN)/, 'It hangs, or hangs up: see its log, try --timeout 60.'],
   [/^page 3/, 'The host redirects: check that address instead. A login must let dante through.'],
   [/ 401/, 'The host asks for a password: check http://USER:PASSWORD@HOST/.'],
-  [/^page 404 Not found\. The/, 'The server gets another path: let the proxy remove the folder.'],
+  [/^page 404 Not found\. The/, 'Correct the path, or let the proxy remove the folder from it.'],
   [/ 50\d/, 'The host reaches no server, or limits requests. In IIS: A blank 500 in README.md.'],
   [/^page/, 'That is not the page: correct the address, or what the host maps to it.'],
   [/^slash/, 'The address lacks its slash: add it, and let the host redirect to it.'],
@@ -111,8 +111,9 @@ async function receive(request) {
 /** Opens the stream, and collects when what comes; `code` is 0 until it ends. */
 async function open() {
   const { socket } = await ask('handshake', 'UPGRADE', 'ws', {}, /^101/);
-  const times = [performance.now()]; // Of the handshake and each frame.
-  const reader = { socket, times, messages: 0, firstMs: Infinity, code: 0 };
+  const openedMs = performance.now();
+  const counts = { messages: 0, longestMs: 0, firstMs: Infinity, code: 0 };
+  const reader = { socket, openedMs, lastMs: openedMs, ...counts };
   let bytes = Buffer.alloc(0);
   socket.on('close', () => (reader.code ||= 1006)).on('data', (chunk) => {
     bytes = Buffer.concat([bytes, chunk]);
@@ -124,9 +125,11 @@ async function open() {
       const size = Math.min(start - 2, 6); // Of the length: 48 bits are enough.
       const end = start + (size ? bytes.readUIntBE(start - size, size) : short);
       if (bytes.length < end) return;
-      times.push(performance.now());
+      const nowMs = performance.now();
+      reader.longestMs = Math.max(reader.longestMs, nowMs - reader.lastMs);
+      reader.lastMs = nowMs;
       if (first === 0x88) reader.code ||= end > start ? bytes.readUInt16BE(start) : 1005;
-      if ((first & 15) === 1 && (reader.messages += 1) === 1) reader.firstMs = performance.now();
+      if ((first & 15) === 1 && (reader.messages += 1) === 1) reader.firstMs = nowMs;
       bytes = bytes.subarray(end);
     }
   });
@@ -139,15 +142,14 @@ async function open() {
 async function watch(reader, maxMs) {
   const endMs = performance.now() + maxMs;
   for (;; await sleep(2)) {
-    const { code, messages, times, times: [openedMs = 0] } = reader;
+    const { code, messages, openedMs, lastMs } = reader;
     const nowMs = performance.now();
-    const gaps = times.map((ms, i) => (times[i + 1] ?? nowMs) - ms);
-    const longestMs = Math.max(...gaps);
+    const longestMs = Math.max(reader.longestMs, nowMs - lastMs);
     const [age, quiet] = [nowMs - openedMs, longestMs].map(Math.round);
     const seen = `${messages} messages in ${age} ms, quiet for ${quiet} ms, code ${code || 'none'}`;
     if (longestMs > SILENT_MS) throw fault('held', seen);
     if (code === 1006 && nowMs - openedMs < 500) throw fault('handshake', seen);
-    if (code === 1006) throw fault(gaps.at(-1) === longestMs ? 'silence' : 'life', seen);
+    if (code === 1006) throw fault(longestMs > reader.longestMs ? 'silence' : 'life', seen);
     const isComplete = code === 1000 && (!total || messages === total);
     if (code && code !== 1009 && !isComplete) throw fault('early', seen);
     if (code || nowMs > endMs) return seen;
@@ -213,13 +215,14 @@ const CHECKS = [
 ];
 
 async function main() {
-  const { positionals: [address = ''], values } = parseArgs({
+  const { positionals: [address = '', ...others], values } = parseArgs({
     allowPositionals: true,
     options: { whole: { type: 'boolean' }, timeout: { type: 'string', default: '10' } },
   });
   timeoutMs = Number(values.timeout) * 1000;
   whole = values.whole ?? false;
-  if (!URL.canParse(address) || !(timeoutMs > 0)) {
+  const isUrl = /^https?:\/\/[^/]/i.test(address);
+  if (!isUrl || others.length > 0 || !(timeoutMs > 0 && timeoutMs < 1e9)) {
     throw new Error('Usage: npm run check -- http://HOST/PATH [--whole] [--timeout SECONDS]');
   }
   page = script = new URL(address);

@@ -10,10 +10,10 @@ test('npm run check passes a server, and names faults', async (t) => {
   const silent = await listen(createServer().unref());
   for (const [args, code, text] of [
     [`http://127.0.0.1:${port}/ --whole`, 0, /: ✔.*\n50 readers.*: ✔ \n$/],
-    [`http://127.0.0.1:${port}/no`, 1, /^the page.*: ✖\n {4}Seen: GET \/no: 404 .*\n {4}The /],
+    [`http://127.0.0.1:${port}/no`, 1, /^the page.*: ✖\n {4}Seen: GET \/no: 404 .*\n {4}Correct /],
     ['http://127.0.0.1:1/', 1, /Nothing answers there/],
     [`http://127.0.0.1:${silent}/ --timeout 1`, 1, /no complete response within 1 s/],
-    ['--whole', 1, /^Usage: /],
+    ['localhost:8888 --whole', 1, /^Usage: /],
   ] as const) {
     const { output, exited } = runNode(['test/check.js', ...args.split(' ')]);
     assert.equal(await exited, code, output.stdout);

@@ -65,7 +65,7 @@ test('web.config passes the script to iisnode and serves nothing else', () => {
 for (const [part, line] of [
   ['dist', /^Cannot find module '.*server\.js'\. Run npm run build in .*\n$/],
   ['node_modules/faye-websocket', /^Cannot find module 'faye-.*'\. Run npm install in .*\n$/],
-  ['public', /^Restore public\/, or let this account read it: ENOENT.*public'\.\n$/],
+  ['public', /^Repair public\/, or let this account read it: ENOENT.*public'\.\n$/],
 ] as const) {
   for (const script of [SCRIPT, 'src/start.js']) {
     test(`without ${part}, ${script} prints one line with the remedy`, async (t) => {

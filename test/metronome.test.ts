@@ -7,11 +7,10 @@ import { FakeClock } from './support/clock.js';
 function setUp(t: TestContext, intervalMs: number) {
   const clock = new FakeClock(t);
   const metronome = createMetronome(intervalMs);
-  const start = clock.nowMs;
-  /** Joins, and records when the listener is called, in milliseconds from the start. */
+  /** Joins, and records when the listener is called, in milliseconds from the clock's start. */
   const join = (act = (): void => {}) => {
     const times: number[] = [];
-    const listener = (): void => void (times.push(clock.nowMs - start), act());
+    const listener = (): void => void (times.push(clock.nowMs - 1000), act());
     return { times, leave: metronome.join(listener) };
   };
   return { clock, join };

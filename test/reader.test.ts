@@ -3,18 +3,18 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Reader } from '../dist/reader.js';
+import type { Reader, Stream } from '../dist/reader.js';
 import { startInMemory } from './support/app.js';
 import { handshake } from './support/raw.js';
 import { until } from './support/until.js';
 
 const SIGN_OF_LIFE = '\x82\x00'; // An empty binary message.
 
-/** Opens a reader in memory, whose stream is `begin`. */
-async function open(t: TestContext, begin: (reader: Reader) => unknown = () => {}) {
+/** Opens a reader in memory, whose stream is `begin`; `head` comes with the handshake. */
+async function open(t: TestContext, begin: Stream['begin'] = () => {}, head = '') {
   let opened: Reader | undefined;
-  const { clock, connect } = startInMemory(t, (reader) => begin((opened = reader)));
-  const socket = connect(handshake());
+  const { clock, connect } = startInMemory(t, (one, ...rest) => begin((opened = one), ...rest));
+  const socket = connect(handshake() + head);
   const reader = await until(() => opened, 'the stream to begin');
   socket.received = socket.received.replace(/^HTTP[^]*?\r\n\r\n/, '');
   return { clock, socket, reader };
@@ -43,9 +43,9 @@ test('a client may complete any number of messages, also while it does not read'
 });
 
 test('a client that sends over 256 KiB without a complete message is disconnected', async (t) => {
-  const { socket, reader } = await open(t);
+  const { socket, reader } = await open(t, () => {}, '\x89\x80\0\0\0\0');
   const closed = once(reader, 'close');
-  socket.sendFrame(0x89, '', 43_690); // A ping is 6 bytes: one a second for 12 hours.
+  socket.sendFrame(0x89, '', 43_689); // A ping is 6 bytes: one a second for 12 hours.
   socket.push(Buffer.from([0x89, 0x80, 0, 0])); // The start of another one: 256 KiB.
   await turn();
   assert.equal(socket.destroyed, false);

@@ -57,8 +57,5 @@ test('clients hear the list while a server is killed and Redis restarts', async 
   isOver = true;
   for (const { messages } of clients) assert.deepEqual(messages, texts);
   assert.ok(texts.length > 250, `${texts.length} of 300 messages came to the list`);
-  for (const { child, output } of [again, two]) {
-    assert.equal(child.exitCode, null);
-    assert.match(output.stderr, /^(Redis: .*\n)+$/);
-  }
+  for (const { output } of [again, two]) assert.match(output.stderr, /^(Redis: .*\n)+$/);
 });

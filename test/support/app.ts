@@ -55,7 +55,7 @@ export function startInMemory(t: TestContext, begin: Stream['begin'] = () => {})
   const connect = (bytes: string): MemorySocket => {
     const socket = new MemorySocket();
     server.emit('connection', socket);
-    socket.push(bytes);
+    socket.push(bytes, 'latin1');
     return socket;
   };
   return { clock, server, connect, close };
