@@ -19,4 +19,4 @@ scene('a stanza has a numeral and verses; the translator is named at the end',
     if (!(ems > 6)) throw new Error(`A verse has ${ems} em, too few for words.`);
     reading.set({ name: 'ended' });
     return [...seen, style('.source').visibility];
-  }, ['hidden', 1, `Stanza 12 of ${canto1.length}`, 3, '"12"', 'visible'], 'poem');
+  }, ['hidden', 1, `Stanza 12 of ${canto1.length}`, 3, '"12"', 'visible'], 'own');

@@ -82,9 +82,9 @@ async function play(script: Script): Promise<void> {
   location.reload(); // To the next scene.
 }
 
-/** The page as it is below /poem/; else of a stream with 46 messages, or of an endless one. */
+/** The page as it is below /own/; else of a stream with 46 messages, or of an endless one. */
 function change(html: string, path: string): string {
-  if (path.startsWith('/poem/')) return html;
+  if (path.startsWith('/own/')) return html;
   const endless = html.replace(/ max="\d+"/, '').replace(/ data-unit="[^"]*"/, '');
   return path.includes('endless') ? endless : endless.replace('<progress', '<progress max="46"');
 }
