@@ -16,6 +16,6 @@ export function hostInIisnode(server: Server, listen: Settings['listen']): void 
 function repairHandshake(chunk: Buffer): void {
   const head = chunk.toString('latin1', 0, chunk.indexOf('\r\n\r\n') + 2);
   const at = head.search(/^connection: keep-alive\r$/im);
-  if (at < 0 || !/^upgrade: websocket\r$/im.test(head)) return;
-  chunk.write('Connection: Upgrade   ', at, 'latin1');
+  if (at === -1 || !/^upgrade: websocket\r$/im.test(head)) return;
+  chunk.write('Connection: Upgrade   ', at);
 }

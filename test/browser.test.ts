@@ -21,9 +21,9 @@ scene('each state has its text, label and focus, and fits every size', async (he
     { status: 401 }, { name: 'paused' }, { name: 'ended' }, { name: 'reading' },
   ] as { name?: 'waiting' }[]) {
     reading.set({ name, ...why });
-    action.dispatchEvent(new MouseEvent('click', { detail: 1 }));
-    action.dispatchEvent(new MouseEvent('click', { detail: 2 })); // A double click is one.
-    const news = [action.textContent, $('#status').ariaLive, reading.calls.splice(0)];
+    const label = action.textContent;
+    for (const detail of [1, 2]) action.dispatchEvent(new MouseEvent('click', { detail }));
+    const news = [label, $('#status').ariaLive, reading.calls.splice(0)]; // Two clicks are one.
     said.push([status(), ...news, page.document.activeElement === action].join(' '));
     for (const width of [1280, 768, 480, 360, 320]) for (const size of [100, 200]) {
       frame.style.width = `${width}px`;
@@ -49,7 +49,7 @@ scene('each state has its text, label and focus, and fits every size', async (he
   'Refused (reload?), retrying… Reconnect off resume true',
   'HTTP 401, please reload Reconnect polite resume true',
   'Paused at 45 of 46 Continue polite resume true',
-  'Connecting… Pause polite  true', // After "The end"
+  'Connecting… Read again polite  true', // After "The end"
   'Connected Pause polite pause true',
 ]);
 
