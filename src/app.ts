@@ -2,72 +2,108 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { join } from 'node:path';
 import { unescape } from 'node:querystring'; // It does not throw.
 import type { Duplex } from 'node:stream';
-import { inspect } from 'node:util';
 import { loadAssets } from './assets.js';
 import { Reader, type Stream } from './reader.js';
-import { hasBody, send, sendRaw, textResponse, type Response } from './response.js';
+import { checkReply, hasBody, send, sendRaw, textReply, type Reply } from './reply.js';
+import { report } from './report.js';
 
 /** The script that IIS runs. All URLs but `/` contain it, because IIS passes only those on. */
 export const SCRIPT = 'server-faye.js';
+export const PUBLIC = join(__dirname, '..', 'public');
 const MOUNT = new RegExp(`^.*/${SCRIPT.replace('.', '\\.')}(?=/|$)`, 'i'); // IIS ignores case.
-const KEY = /^[A-Za-z0-9+/]{22}==$/; // Base64 of 16 bytes: others get 426 (RFC 6455 section 4.1).
+const KEY = /^[A-Za-z0-9+/]{22}==$/; // Base64 of 16 bytes (RFC 6455 section 4.2.1).
+const MAX_UNANSWERED = 100; // Requests of one connection. More destroy it.
 const ignore = (): void => {}; // Without a listener, the reset of a socket ends the process.
-const NOT_FOUND = textResponse(404, `Not found. The page is at /, or at ${SCRIPT} under IIS.`);
-const NOT_ALLOWED = textResponse(405, 'Only GET and HEAD are allowed.', { Allow: 'GET, HEAD' });
-const UNAVAILABLE = textResponse(503, 'The server is shutting down.', { Connection: 'close' });
+// As `node:http` does. It is no closure, which would keep the request of a reader in memory.
+function destroy(this: Duplex): void {
+  this.destroy();
+}
+const NOT_FOUND = textReply(404, `Not found. The page is at /, or at ${SCRIPT} under IIS.`);
+const NOT_ALLOWED = textReply(405, 'Only GET and HEAD are allowed.', { Allow: 'GET, HEAD' });
+const FAILED = textReply(500, 'The server failed. Its log has the reason.');
+const UNAVAILABLE = textReply(503, 'The server is shutting down.', { Connection: 'close' });
+
+/**
+ * Called first, for each request and each upgrade. Its reply is sent; undefined leaves the request
+ * to dante. `path` is decoded and below the mount: `/` is the page, `/ws` the stream. A promise
+ * that never settles holds its connection.
+ */
+export type OnRequest = (request: IncomingMessage, path: string) =>
+  Reply | undefined | Promise<Reply | undefined>;
+type Origins = { allowedOrigins: Set<string> };
+type Start = { from: number; hello: string };
 
 /** Makes a server that does not listen yet. Throws what `node:fs` throws if public/ is missing. */
-export function createApp(stream: Stream, { allowedOrigins }: { allowedOrigins: Set<string> }) {
-  const assets = loadAssets(join(__dirname, '..', 'public'));
+export function createApp(stream: Stream, settings: Origins, onRequest?: OnRequest) {
+  const assets = loadAssets(PUBLIC);
   const readers = new Set<Reader>();
-  const lastResponse = new WeakMap<object, Promise<unknown>>(); // The latest of each connection.
-  let closing = false;
-  let reportAtMs = 0;
-  const server = createServer(answer).on('checkExpectation', answer);
-  server.on('upgrade', takeOver).on('connect', takeOver);
+  const unanswered = new WeakMap<object, Set<ServerResponse>>(); // Of each connection.
+  const timer = Reader.watch(readers);
+  let closed: Promise<unknown> | undefined;
+  const server = createServer(handleRequest).on('checkExpectation', handleRequest);
+  server.on('upgrade', handleUpgrade).on('connect', handleUpgrade);
   server.keepAliveTimeout = 120_000; // Longer than load balancers and iisnode reuse connections.
-  const timer = setInterval(() => readers.forEach((reader) => reader.tick()), 1000).unref();
+  server.timeout = 60_000; // For a client that does not read. It fires after up to twice as long.
 
-  function answer(request: IncomingMessage, response: ServerResponse): void {
-    lastResponse.set(request.socket, new Promise((resolve) => response.on('close', resolve)));
-    send(response, respond(request));
+  async function handleRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const responses = unanswered.get(request.socket) ?? new Set();
+    unanswered.set(request.socket, responses.add(response));
+    response.on('close', () => responses.delete(response));
+    if (responses.size > MAX_UNANSWERED) return void request.socket.destroy();
+    const { path } = parseTarget(request);
+    send(response, await decide(request, path, () => route(request, path)));
   }
 
   /** Answers on a socket that `node:http` has let go: of an upgrade, or of CONNECT. */
-  async function takeOver(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    socket.on('error', ignore);
-    // Wait for earlier responses. Nothing follows one with `Connection: close`.
-    await lastResponse.get(request.socket); // Node 26 wraps `socket` while a body is missing.
+  async function handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer) {
+    socket.on('error', ignore).on('timeout', destroy);
+    // Node 26 wraps `socket` while a body is missing. Nothing follows `Connection: close`.
+    for (const response of unanswered.get(request.socket) ?? []) {
+      await new Promise((resolve) => response.on('close', resolve));
+    }
     const { method, httpVersion, headers } = request;
+    const { path, query } = parseTarget(request);
     const isHandshake = method === 'GET' && httpVersion === '1.1' && !hasBody(request) &&
       headers.upgrade?.toLowerCase() === 'websocket';
-    const { path, from } = parseTarget(request);
-    // Any other upgrade gets the response to a plain request (RFC 9110 section 7.8).
-    const response = isHandshake ? refuse(request, path, from) : respond(request);
-    if (response) return sendRaw(socket, method, response);
-    const reader = new Reader(request, socket, head);
-    reader.once('open', () => begin(reader, Number(from), request));
+    // Any other upgrade gets the reply to a plain request (RFC 9110 section 7.8).
+    const answer = await decide(request, path, () =>
+      isHandshake ? refusal(request, path) ?? start(request, query) : route(request, path));
+    if ('status' in answer) return sendRaw(socket, method, answer);
+    if (!socket.readable || !socket.writable) return void socket.destroy(); // It has left.
+    const reader = new Reader(request, socket, head, answer.hello);
+    reader.once('open', () => accept(reader, answer.from, request));
   }
 
-  async function begin(reader: Reader, from: number, request: IncomingMessage): Promise<void> {
+  /** What `onRequest` replies, or else what dante answers; 500 if either throws. */
+  async function decide<T>(request: IncomingMessage, path: string, answer: () => Reply | T) {
+    try {
+      const reply = closed ? UNAVAILABLE : await onRequest?.(request, path);
+      if (reply) checkReply(reply);
+      return reply ?? (closed ? UNAVAILABLE : answer());
+    } catch (error) {
+      if (!request.socket.destroyed) report('A request failed', error);
+      return FAILED;
+    }
+  }
+
+  async function accept(reader: Reader, from: number, request: IncomingMessage): Promise<void> {
     readers.add(reader);
     reader.on('close', () => readers.delete(reader));
     try {
       await stream.begin(reader, from, request);
     } catch (error) {
-      console.error(`The stream failed for a reader: ${inspect(error).replace(/\s+/g, ' ')}`);
+      if (reader.readyState !== 1) return; // What `begin` awaited has ended with the reader.
+      report('The stream failed for a reader', error);
       reader.close(4000, 'the stream failed');
     }
   }
 
-  /** The response to a plain request. */
-  function respond(request: IncomingMessage): Response {
+  /** The reply to a plain request. */
+  function route(request: IncomingMessage, path: string): Reply {
     const { method, headers } = request;
-    if (closing) return UNAVAILABLE;
     if (method !== 'GET' && method !== 'HEAD') return NOT_ALLOWED;
-    const { path } = parseTarget(request);
     if (path === '/ws') return upgradeRequired(request);
-    const asset = assets.get(path === '/' ? 'index.html' : unescape(path.slice(1)));
+    const asset = assets.get(path === '/' ? 'index.html' : path.slice(1));
     if (!asset) return NOT_FOUND;
     // A list of tags, some with W/ in front, or * for any (RFC 9110 section 13.1.2).
     const tags = headers['if-none-match'] ?? '';
@@ -75,58 +111,73 @@ export function createApp(stream: Stream, { allowedOrigins }: { allowedOrigins: 
     return isKnown ? { ...asset, status: 304, body: '' } : { ...asset, status: 200 };
   }
 
-  /** The response to a handshake that is refused, or undefined if it is accepted. */
-  function refuse(request: IncomingMessage, path: string, from: string): Response | undefined {
+  /** The reply to a handshake that is refused, or undefined. */
+  function refusal(request: IncomingMessage, path: string): Reply | undefined {
     const { host, origin, 'sec-websocket-key': key = '', ...headers } = request.headers;
     const is13 = headers['sec-websocket-version'] === '13';
-    if (closing) return UNAVAILABLE;
     if (path !== '/ws') return NOT_FOUND;
     if (!is13 || !KEY.test(key)) return upgradeRequired(request);
-    if (!host) return textResponse(400, 'The Host header is missing.');
-    if (!/^\d+$/.test(from) || Number(from) > Math.min(stream.maxFrom, Number.MAX_SAFE_INTEGER)) {
-      const range = stream.maxFrom === Infinity ? '' : ` from 0 to ${stream.maxFrom}`;
-      return textResponse(400, `from is ${JSON.stringify(from)}, not a whole number${range}.`);
-    }
+    if (!host) return textReply(400, 'The Host header is missing.');
+    if (!origin || settings.allowedOrigins.has(origin)) return undefined;
     // A proxy that changes Host often sets X-Forwarded-Host, or adds a default port. Pages cannot.
-    const hosts = `${host},${headers['x-forwarded-host'] ?? host}`.split(',');
-    const page = origin?.replace(/^https?:\/\//, '');
-    const isOwn = hosts.some((one) => one.trim().replace(/:(80|443)$/, '') === page);
-    if (!origin || isOwn || allowedOrigins.has(origin)) return undefined;
-    const refusal = `Pages of ${origin} may not open streams of ${host}.`;
-    if (performance.now() >= reportAtMs) {
-      reportAtMs = performance.now() + 3_600_000; // An hour, so that pages cannot fill the log.
-      console.error(`${inspect(refusal.slice(0, 200))} If they are yours, let the proxy pass on ` +
-        'Host, or add their origin to ALLOWED_ORIGINS.');
-    }
-    return textResponse(403, refusal);
+    const hosts = [host, ...String(headers['x-forwarded-host'] ?? host).split(',')];
+    const names = hosts.map((one) => one.trim().toLowerCase().replace(/:(80|443)$/, ''));
+    if (names.includes(origin.replace(/^https?:\/\//, ''))) return undefined;
+    const text = `Pages of ${origin} may not open streams of ${host}.`;
+    report('If a page is yours, let the proxy pass on Host, or set ALLOWED_ORIGINS', text);
+    return textReply(403, text);
   }
 
-  /** Stops listening and closes every reader with 4001; later requests get 503. */
-  function close(): void {
-    closing = true;
+  /** Where a reader begins and what it is told first, or the reply to one that is refused. */
+  function start(request: IncomingMessage, query: URLSearchParams): Reply | Start {
+    const { total } = stream;
+    const { epoch, earliest } = stream.origin?.(request) ?? { epoch: '', earliest: 0 };
+    const text = query.get('from') ?? '0';
+    const count = /^\d+$/.test(text) ? Number(text) : NaN;
+    // It has messages of another run, perhaps more than this one has.
+    const isOther = epoch !== '' && (query.get('epoch') || epoch) !== epoch;
+    if (!Number.isSafeInteger(count) || (count > total && !isOther)) {
+      const range = total === Infinity ? '' : ` from 0 to ${total}`;
+      return textReply(400, `from is ${JSON.stringify(text)}, not a whole number${range}.`);
+    }
+    const from = isOther ? earliest : Math.max(count, earliest);
+    return { from, hello: epoch && JSON.stringify({ epoch, from, total }) };
+  }
+
+  /**
+   * Closes every reader with 4001, and answers later requests with 503. Resolves when all readers
+   * have left, after 30 s at most, and `close()` of the stream has settled.
+   */
+  function close(): Promise<unknown> {
+    return (closed ??= shutDown());
+  }
+
+  async function shutDown(): Promise<unknown> {
     clearInterval(timer);
     server.close();
     server.closeIdleConnections(); // Node 18 leaves them open, and browsers would reuse them.
-    for (const reader of readers) reader.close(4001, 'server is shutting down');
+    const left = Array.from(readers, (reader) => new Promise((resolve) => {
+      reader.on('close', resolve).close(4001, 'server is shutting down');
+    }));
+    return Promise.all([...left, stream.close?.()]);
   }
-  return { server, close };
+  return { server, handleRequest, handleUpgrade, close };
 }
 
-/** The response to a request for the stream that is no handshake. */
-function upgradeRequired({ httpVersion }: IncomingMessage): Response {
+/** The reply to a request for the stream that is no handshake. */
+function upgradeRequired({ httpVersion }: IncomingMessage): Reply {
   let text = 'A WebSocket needs the headers Upgrade and Connection, a key, and version 13.';
   if (httpVersion === '1.0') text = 'A WebSocket needs HTTP/1.1, but this request has HTTP/1.0.';
-  return textResponse(426, text, {
+  return textReply(426, text, {
     // Upgrade as RFC 9110 section 15.5.22 requires, the version as RFC 6455 section 4.4 does.
     // `close` comes last, or iisnode keeps the connection (chttpprotocol.cpp).
     Upgrade: 'websocket', Connection: 'Upgrade, close', 'Sec-WebSocket-Version': '13',
   });
 }
 
-/** The path below the mount, at least `/`, and how many messages the client has received. */
-function parseTarget({ url = '' }: IncomingMessage): { path: string; from: string } {
+/** The decoded path below the mount, at least `/`, and the query of a request. */
+function parseTarget({ url = '' }: IncomingMessage): { path: string; query: URLSearchParams } {
   // A proxy may send a whole URL (RFC 9112 section 3.2.2).
   const [, path = '', query] = /^(?:https?:\/\/[^/?]*)?([^?]*)\??(.*)/i.exec(url) ?? [];
-  const from = new URLSearchParams(query).get('from') ?? '0';
-  return { path: path.replace(MOUNT, '') || '/', from };
+  return { path: unescape(path.replace(MOUNT, '')) || '/', query: new URLSearchParams(query) };
 }

@@ -23,7 +23,6 @@ export function loadAssets(folder: string) {
     const type = CONTENT_TYPES[extname(path).toLowerCase()] ?? 'application/octet-stream';
     const headers = {
       'Content-Type': `${type}; charset=utf-8`,
-      'Content-Length': body.length,
       ETag: `"${createHash('sha256').update(body).digest('base64url')}"`,
       'Cache-Control': 'no-cache',
       'Content-Security-Policy': POLICY,

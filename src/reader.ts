@@ -3,47 +3,114 @@ import type { Duplex } from 'node:stream';
 import WebSocket from 'faye-websocket';
 
 const MAX_MESSAGE_BYTES = 1024; // A longer message from a client closes with 1009.
-const MAX_PENDING_BYTES = 256 * 1024; // The library limits messages, but not empty fragments.
+const MAX_MESSAGES = 500; // More of them in one second close with 4008.
+const BYTES_PER_MS = 16.384; // 16 KiB a second: dante reads no more from a client on average.
 
 /** What the server streams. Replace it with your own. */
 export interface Stream {
   /** How many messages there are, which is the largest `from`; Infinity if it has no end. */
-  readonly maxFrom: number;
+  readonly total: number;
   /** Called once per open reader, which has received `from` messages before. It may be async. */
   begin(reader: Reader, from: number, request: IncomingMessage): void | Promise<void>;
+  /**
+   * Called before each opening. `epoch`, not empty, names this numbering of the messages: a page
+   * that knows another one starts again. `earliest` is how many of the oldest messages are gone.
+   */
+  origin?(request: IncomingMessage): { epoch: string; earliest: number };
+  /** Called at shutdown: clear timers, save, disconnect. The process waits for it, 3 s at most. */
+  close?(): void | Promise<void>;
 }
 
 /** One client of a stream: a WebSocket with limits, which is never silent for long. */
 export class Reader extends WebSocket {
   #silentSeconds = 0;
-  constructor({ url, headers }: IncomingMessage, private socket: Duplex, head: Buffer) {
-    // The library keeps these as long as the connection, so pass on only what it reads.
-    const request = { method: 'GET', url, headers: {
-      host: headers.host, connection: 'Upgrade', upgrade: 'websocket',
-      'sec-websocket-version': '13', 'sec-websocket-key': headers['sec-websocket-key'],
-    } };
-    super(request, socket, head, [], { maxLength: MAX_MESSAGE_BYTES });
-    let pendingBytes = head.length;
-    this.on('message', () => void (pendingBytes = 0));
-    // After the library has read a chunk, which may complete messages.
-    socket.on('data', ({ length }: Buffer) => {
-      pendingBytes += length;
-      if (pendingBytes > MAX_PENDING_BYTES) socket.destroy();
+  #messages = 0; // From the client, in this second.
+  #paidMs = 0; // When its bytes so far are within its share.
+  #isSlowed = false; // Whether dante has stopped reading from it before.
+  #drain: Promise<void> | undefined; // The next one, once somebody waits for it.
+
+  /** `hello` is sent first, as a binary message, unless it is empty. */
+  constructor(request: IncomingMessage, private socket: Duplex, head: Buffer, hello: string) {
+    // The library keeps these as long as the connection, so pass on only what it needs.
+    super({ method: 'GET', url: '/', headers: {
+      host: 'localhost', connection: 'Upgrade', upgrade: 'websocket',
+      'sec-websocket-version': '13', 'sec-websocket-key': request.headers['sec-websocket-key'],
+    } }, socket, Buffer.alloc(0), [], { maxLength: MAX_MESSAGE_BYTES });
+    // It would keep `head`, too. It reads that from the socket, once it is open.
+    process.nextTick((bytes: Buffer) => socket.unshift(bytes), head);
+    socket.on('data', ({ length }: Buffer) => this.#count(length)); // After the library.
+    if (hello) this.once('open', () => super.send(Buffer.from(hello)));
+    this.on('message', () => {
+      this.#messages += 1;
+      if (this.#messages > MAX_MESSAGES) this.close(4008, 'too many messages in a second');
     });
   }
 
-  /** Sends a message, or returns false: until `drain` if it is full, else until `close`. */
-  override send(message: string | Buffer): boolean {
-    if (this.readyState !== 1 || this.socket.writableNeedDrain) return false;
+  /** Calls all readers once a second. Returns the timer, for `clearInterval()`. */
+  static watch(readers: Set<Reader>): NodeJS.Timeout {
+    return setInterval(() => readers.forEach((reader) => reader.#tick()), 1000).unref();
+  }
+
+  /** Sends a message, or returns false: until `drain` if its buffer is full, else for ever. */
+  override send(text: string): boolean {
+    if (this.readyState !== 1 || this.#isFull) return false;
     this.#silentSeconds = 0;
-    super.send(message);
+    super.send(text);
     return true;
   }
 
-  /** Call every second: ends 5 s of silence, and a connection that is full for 10 minutes. */
-  tick(): void {
+  /** Resolves with true once `send()` would send, or with false once the reader is closing. */
+  async drained(): Promise<boolean> {
+    while (this.readyState === 1 && this.#isFull) {
+      await (this.#drain ??= new Promise<void>((resolve) => {
+        const settle = (): void => {
+          this.off('drain', settle).off('close', settle);
+          this.#drain = undefined;
+          resolve();
+        };
+        this.on('drain', settle).on('close', settle);
+      }));
+    }
+    return this.readyState === 1;
+  }
+
+  override close(code?: WebSocket.Code, reason?: string): void {
+    super.close(code, reason);
+    this.#paidMs = 0; // Its reply must be read.
+    this.emit('drain');
+  }
+
+  get #isFull(): boolean {
+    return this.socket.writableNeedDrain;
+  }
+
+  #count(bytes: number): void {
+    // The library keeps each fragment as a Buffer, which takes more memory than its bytes.
+    const message = this._driver._message;
+    if (message) message._chunks = [Buffer.concat(message._chunks)];
+    this.#paidMs = Math.max(this.#paidMs, performance.now()) + bytes / BYTES_PER_MS;
+    this.#read();
+  }
+
+  /** Reads on, or stops for a moment if the client has sent a second's share in advance. */
+  #read(): void {
+    const aheadMs = this.#paidMs - performance.now() - 1000;
+    if (aheadMs <= 0) return void (this.#isFull || this.socket.resume());
+    // On `drain`, Node.js 20 resumes a socket that dante has paused.
+    if (!this.#isSlowed) this.on('drain', () => this.#read());
+    this.#isSlowed = true;
+    this.socket.pause();
+    setTimeout(() => this.#read(), aheadMs).unref();
+  }
+
+  /** Ends 5 s of silence, and a connection that is full for 10 minutes. */
+  #tick(): void {
+    this.#messages = 0;
     this.#silentSeconds += 1;
-    if (this.#silentSeconds >= 5) this.send(Buffer.alloc(0)); // Pages cannot see pings.
+    if (this.#silentSeconds >= 5 && !this.#isFull) {
+      this.#silentSeconds = 0;
+      super.send(Buffer.alloc(0)); // Pages cannot see pings.
+    }
     // On Linux a client that reads 10 KB/s takes up to 114 s to drain.
     if (this.#silentSeconds >= 600) this.socket.destroy();
   }

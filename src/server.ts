@@ -1,40 +1,49 @@
 process.setSourceMapsEnabled(true); // First, so that all stack traces name lines of .ts files.
 
+import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { createApp } from './app.js';
+import { dirname } from 'node:path';
+import { createApp, PUBLIC } from './app.js';
 import { hostInIisnode } from './iisnode.js';
 import { canto1 } from './poem/canto1.js';
 import { createRecital } from './poem/recital.js';
+import { report } from './report.js';
 import { readSettings, SettingError } from './settings.js';
 
-process.exitCode = 1; // Until it listens.
-const exitSoon = () => setTimeout(() => process.exit(), 3000).unref(); // Whatever is still open.
 // Loading this file starts the server: under iisnode it is not the main module.
 try {
   const settings = readSettings(process.env);
+  const { listen } = settings;
   const { server, close } = createApp(createRecital(canto1, settings.intervalMs), settings);
-  if (process.env['IISNODE_VERSION']) hostInIisnode(server, settings.listen);
+  if (process.env['IISNODE_VERSION']) hostInIisnode(server, listen);
   server.on('error', ({ message }) => {
-    if (server.listening) return console.error(`A connection was not accepted: ${message}.`);
-    console.error(`Cannot start: ${message}. Set another PORT or HOST, or free this one.`);
-    exitSoon();
+    if (server.listening) return report('A connection was not accepted', message);
+    const free = 'path' in listen ? 'delete this file if no server uses it' : 'free this one';
+    fail(`Cannot start: ${message}. Set another PORT or HOST, or ${free}.`);
   });
-  server.listen(settings.listen, () => {
-    process.exitCode = 0;
-    if ('path' in settings.listen) return console.log(`Listening on ${settings.listen.path}`);
-    const { host = 'localhost' } = settings.listen;
+  server.listen(listen, () => {
+    if ('path' in listen) return console.log(`Listening on ${listen.path}`);
+    const { host = 'localhost' } = listen;
     const { port } = server.address() as AddressInfo; // A string for a path only.
     console.log(`Listening on http://${host.includes(':') ? `[${host}]` : host}:${port}/`);
   });
 
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {
-    process.exitCode = 0;
-    close();
-    exitSoon();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGBREAK']) process.on(signal, async () => {
+    setTimeout(() => process.exit(0), 3000); // Whatever is still open.
+    const left = once(server, 'close');
+    await close().catch((error) => report('The stream did not close', error));
+    await left;
+    process.exit(0);
   });
 } catch (error) {
-  const { message, syscall } = error as NodeJS.ErrnoException;
-  if (error instanceof SettingError) console.error(message);
-  else if (!syscall || !message.includes('public')) throw error;
-  else console.error(`Repair public/, or let this account read it: ${message}.`);
+  const { message, path = '' } = error as NodeJS.ErrnoException;
+  if (error instanceof SettingError) fail(message);
+  if (path !== PUBLIC && dirname(path) !== PUBLIC) throw error;
+  fail(`Repair public/, or let this account read it: ${message}.`);
+}
+
+/** Exits at once, whatever a stream has opened. */
+function fail(message: string): never {
+  console.error(message);
+  process.exit(1);
 }

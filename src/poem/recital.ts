@@ -10,14 +10,14 @@ export function createRecital(stanzas: readonly string[], intervalMs: number): S
     sendNext();
 
     function sendNext(): void {
-      const stanza = stanzas[next];
+      const stanza = stanzas[next] ?? '';
       // Skip this beat while the reader's buffer is full.
-      if (stanza !== undefined && !reader.send(stanza)) return;
+      if (next < stanzas.length && !reader.send(stanza)) return;
       next += 1;
       if (next < stanzas.length) return;
       leave();
       reader.close(1000); // All is done (RFC 6455 section 7.4.1).
     }
   }
-  return { maxFrom: stanzas.length, begin };
+  return { total: stanzas.length, begin };
 }

@@ -1,0 +1,58 @@
+import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+/** A response as a value. Its length is added when it is sent. */
+export type Reply = { status: number; headers: OutgoingHttpHeaders; body: string | Buffer };
+
+/** Makes a reply whose body is a text and a line feed. `headers` replace those that it has. */
+export function textReply(status: number, text: string, headers: OutgoingHttpHeaders = {}): Reply {
+  const type = { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' };
+  return { status, headers: { ...type, ...headers }, body: `${text}\n` };
+}
+
+/** Throws TypeError or RangeError if a reply cannot be sent. */
+export function checkReply({ status, headers, body }: Reply): void {
+  Buffer.byteLength(body);
+  if (!(status >= 200 && status <= 599)) throw new RangeError(`${status} is no status to reply.`);
+  for (const [name, value = '\n'] of Object.entries(headers)) { // undefined is not valid, either.
+    validateHeaderName(name);
+    validateHeaderValue(name, String(value));
+  }
+}
+
+/** Whether a request has a body: one of these headers announces it (RFC 9112 section 6.3). */
+export const hasBody = ({ headers }: IncomingMessage): boolean =>
+  Number(headers['content-length']) > 0 || headers['transfer-encoding'] !== undefined;
+
+/** The headers with the length of the body. Clients fail on a length with 204 or 304. */
+const withLength = ({ status, headers, body }: Reply): OutgoingHttpHeaders =>
+  isBodiless(status) ? headers : { 'Content-Length': Buffer.byteLength(body), ...headers };
+const isBodiless = (status: number): boolean => status === 204 || status === 304;
+
+/** Sends a reply through `node:http`. */
+export function send(to: ServerResponse, reply: Reply): void {
+  const write = (): void => {
+    if (!to.headersSent) to.writeHead(reply.status, withLength(reply)).end(reply.body);
+  };
+  if (!hasBody(to.req)) return write();
+  // iisnode sends the next request as the rest of this body (cprotocolbridge.cpp), so close the
+  // connection. Read the body first, for 2 s at most, or the client may lose the response.
+  to.setHeader('Connection', 'close');
+  if (to.req.readableEnded || to.req.destroyed) return write();
+  to.req.resume().on('end', write);
+  setTimeout(write, 2000).unref();
+}
+
+/** Sends a reply on the socket of an upgrade, after `node:http` has released it. */
+export function sendRaw(socket: Duplex, method = 'GET', reply: Reply): void {
+  const { status, body } = reply;
+  const all = { Date: new Date().toUTCString(), Connection: 'close', ...withLength(reply) };
+  const lines = Object.entries(all).flatMap(([name, value = []]) =>
+    [value].flat().map((one) => `${name}: ${one}\r\n`));
+  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n`);
+  // Keep reading: closing with unread data resets the connection, and may discard the response.
+  socket.resume().end(method === 'HEAD' || isBodiless(status) ? '' : body);
+  // The client has 2 s to read and to close its side, and 1 s more for each 10,000 bytes.
+  setTimeout(() => socket.destroy(), 2000 + Buffer.byteLength(body) / 10).unref();
+}
