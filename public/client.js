@@ -1,5 +1,6 @@
 // @ts-check
 import { Reading } from './reading.js';
+import { render } from './render.js';
 
 /** @template {Element} T @param {string} selector @param {new () => T} type */
 function find(selector, type) {
@@ -13,39 +14,66 @@ const progress = find('#progress', HTMLProgressElement);
 const status = find('#status', HTMLParagraphElement);
 const action = find('#action', HTMLButtonElement);
 
-// A progress bar without `max` means a stream without end.
-const total = progress.hasAttribute('max') ? progress.max : Infinity;
-// The stream is next to this file, wherever the page is mounted.
-const streamUrl = new URL('ws', import.meta.url);
+// The stream is next to this file, wherever the page is mounted, and gets the page's own query.
+const streamUrl = new URL(`ws${location.search}`, import.meta.url);
+// fetch() rejects a password in a URL. Browsers send the page's password without it, too.
+streamUrl.username = '';
+streamUrl.password = '';
+
+/** @type {WebSocket | undefined} */
+let socket;
 
 const reading = new Reading({
-  total,
-  connect(from) {
-    const url = new URL(`?from=${from}`, streamUrl);
+  // A progress bar without `max` means a stream without end.
+  total: progress.hasAttribute('max') ? progress.max : Infinity,
+  connect(from, epoch) {
+    const url = new URL(streamUrl);
     url.protocol = url.protocol.replace('http', 'ws');
-    return new WebSocket(url);
+    url.searchParams.set('from', String(from));
+    if (epoch !== undefined) url.searchParams.set('epoch', epoch);
+    socket = new WebSocket(url);
+    socket.binaryType = 'arraybuffer'; // Blobs would be read after the texts that follow them.
+    return socket;
   },
   async ask(signal) {
     const answer = await fetch(streamUrl, { cache: 'no-store', redirect: 'manual', signal });
     return answer.type === 'opaqueredirect' ? 302 : answer.status; // Which one is hidden.
   },
   onMessage: show,
+  onClear: clear,
   onState: tell,
 });
 
-/** Why the page waits, by the status of the last answer. @type {Record<string, string>} */
+/**
+ * Sends a message to the stream. Returns false if there is no open connection.
+ * @param {string} text at most 1 KiB
+ */
+export function send(text) {
+  if (socket?.readyState !== WebSocket.OPEN) return false;
+  socket.send(text);
+  return true;
+}
+
+/** Why the page waits, by the status of the last answer. @type {Record<number, string>} */
 const REASONS = {
-  undefined: 'Connection lost',
-  0: 'Server unreachable',
+  0: 'Unreachable',
   302: 'Redirected (login?)',
-  401: 'HTTP 401, please reload',
+  401: 'Sign in, then reconnect',
+  403: 'No access (signed in?)',
   426: 'Refused (reload?)', // A WebSocket was: perhaps `from` lies beyond a new text.
+  503: 'Busy or restarting',
+  4008: 'Too much was sent',
 };
 
-const count = () => `${reading.heard}${total === Infinity ? '' : ` of ${total}`}`;
+const count = () => `${reading.heard}${reading.total === Infinity ? '' : ` of ${reading.total}`}`;
 const unit = status.dataset['unit'] ?? 'Message';
 const position = () => (reading.heard ? `${unit} ${count()}` : 'Connected');
-const reason = () => REASONS[`${reading.state.status}`] ?? `HTTP ${reading.state.status}`;
+const ending = () => (reading.state.isEarly ? 'Ended early' : 'The end');
+/** Why it waits. */
+function reason() {
+  const { status } = reading.state;
+  return status === undefined ? 'Connection lost' : REASONS[status] ?? `HTTP ${status}`;
+}
 const resume = () => reading.resume();
 
 /** The status text of each state, and the button's label and action. */
@@ -54,7 +82,7 @@ const STATES = {
   reading: { text: position, label: 'Pause', act: () => reading.pause() },
   waiting: { text: reason, label: 'Reconnect', act: resume },
   paused: { text: () => `Paused at ${count()}`, label: 'Continue', act: resume },
-  ended: { text: () => 'The end', label: 'Read again', act: restart },
+  ended: { text: ending, label: 'Read again', act: restart },
 };
 
 let told = reading.state;
@@ -69,7 +97,12 @@ function tell(state) {
   status.textContent = text() + (seconds === undefined ? '' : wait);
   action.textContent = label;
   document.body.dataset['state'] = state.name;
-  if (total !== Infinity) progress.value = reading.heard;
+  if (reading.total === Infinity) {
+    progress.removeAttribute('value');
+  } else {
+    progress.max = reading.total;
+    progress.value = reading.heard;
+  }
   told = state;
 }
 
@@ -80,12 +113,7 @@ let added = [];
 function show(message) {
   const item = document.createElement('li');
   item.value = reading.heard;
-  for (const verse of message.split('\n')) {
-    const line = document.createElement('span');
-    line.className = 'verse';
-    line.textContent = verse;
-    item.append(line, '\n');
-  }
+  item.append(render(message));
   if (added.push(item) > 1) return;
   if (document.hidden) setTimeout(update, 100); // A hidden page has no frames.
   else requestAnimationFrame(update);
@@ -98,7 +126,7 @@ let followedTo = 0;
 /** Adds, trims and follows in one step: else look() takes anchoring for the user's scrolling. */
 function update() {
   // An endless stream keeps its newest messages.
-  const kept = total < Infinity ? Infinity : following ? 1000 : 10_000;
+  const kept = reading.total < Infinity ? Infinity : following ? 1000 : 10_000;
   if (added.length === 1) added[0]?.classList.add('fades');
   list.append(...added.slice(-kept));
   added = [];
@@ -118,10 +146,14 @@ function follow() {
   followedTo = scrollY;
 }
 
-function restart() {
+function clear() {
   added = [];
   list.replaceChildren();
   following = true;
+}
+
+function restart() {
+  clear();
   reading.restart();
 }
 

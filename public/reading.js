@@ -8,14 +8,19 @@
  * @property {'connecting' | 'reading' | 'waiting' | 'paused' | 'ended'} name
  * @property {number} [seconds] the rest of a wait, 0 during an attempt; none if `resume()` ends it
  * @property {number | undefined} [status] why it waits: the HTTP status of the last answer, 0 if
- *   there was no connection, undefined if a connection was lost and none has failed since
+ *   there was no connection, 4008 if this client sent too many messages, undefined if a connection
+ *   was lost and none has failed since
+ * @property {boolean} [isEarly] whether it ended before its last message
  *
  * @typedef {object} Options What a reading works with.
- * @property {number} total how many messages there are; Infinity for a stream without end
- * @property {(from: number) => Socket} connect opens a socket that continues after `from` messages
+ * @property {number} total how many messages there are, unless the server says so; Infinity for a
+ *   stream without end
+ * @property {(from: number, epoch: string | undefined) => Socket} connect opens a socket that
+ *   continues after `from` messages of an epoch; its binary messages are ArrayBuffers
  * @property {(signal: AbortSignal) => Promise<number>} ask sends a plain request that follows no
  *   redirect; resolves with the HTTP status, rejects without a connection
  * @property {(message: string) => void} onMessage gets every message, once, in order
+ * @property {() => void} onClear another epoch begins: what was heard is no longer there
  * @property {(state: State) => void} onState gets every state, and each second of waiting
  */
 
@@ -25,6 +30,8 @@ const LONG_OUTAGE_MS = 300_000; // After such an outage, every wait is a minute.
 const LONG_WAIT_MS = 60_000;
 const MAX_SILENCE_MS = 12_000; // Then a connection is lost: the server speaks every 5 s.
 const MAX_ANSWER_MS = 3_000; // How long a plain request may take.
+const TOO_MANY = 4008; // The server's close code for a client that sends too many messages.
+const MAX_EARLY_ENDS = 3; // Without a message in between, before it stops.
 
 export class Reading {
   /** How many messages were heard. */
@@ -37,9 +44,12 @@ export class Reading {
   #socket;
   /** @type {number | undefined} Ends a wait, a plain request, or a connection that is silent. */
   #timer;
-  #asking = new AbortController(); // Aborted unless a plain request waits for its answer.
+  #asking = new AbortController(); // Aborted, once an answer to a plain request is not needed.
   /** @type {number | undefined} As in State. */
   #status;
+  /** @type {string | undefined} Of the messages that were heard. */
+  #epoch;
+  #earlyEnds = 0; // Since the last message.
   #attempts = 0; // Since the server was last heard.
   #lostAtMs = 0; // When the first of them failed.
   #heardAtMs = 0; // By the wall clock: monotonic clocks may stop while a machine sleeps.
@@ -47,6 +57,8 @@ export class Reading {
   /** @param {Options} options */
   constructor(options) {
     this.#options = options;
+    /** How many messages there are. */
+    this.total = options.total;
   }
 
   /** Continues after the last message, at once. Does nothing while connected or at the end. */
@@ -98,10 +110,8 @@ export class Reading {
   }
 
   #connect() {
-    const { connect, onMessage, total } = this.#options;
     this.#drop();
-    const from = this.heard;
-    const socket = (this.#socket = connect(from));
+    const socket = (this.#socket = this.#options.connect(this.heard, this.#epoch));
     socket.onopen = () => {
       this.#asking.abort();
       this.#status = undefined;
@@ -109,23 +119,37 @@ export class Reading {
       this.#setState({ name: 'reading' });
     };
     socket.onmessage = ({ data }) => {
-      this.#attempts = 0;
       this.#watch();
+      if (data.byteLength > 0) return this.#follow(JSON.parse(new TextDecoder().decode(data)));
+      this.#attempts = 0;
       // Messages are text. An empty binary message is only a sign of life.
       if (typeof data !== 'string') return;
+      this.#earlyEnds = 0;
       this.heard += 1;
       this.#setState({ name: 'reading' });
-      onMessage(data);
+      this.#options.onMessage(data);
       // Do not wait for the close: under iisnode it arrives 2 s late.
-      if (this.heard >= total) this.#stop({ name: 'ended' });
+      if (this.heard >= this.total) this.#stop({ name: 'ended' });
     };
     socket.onclose = ({ code }) => {
-      // 1000 ends an endless stream, and one without further messages. Else messages are missing.
-      const isEnd = code === 1000 && (total === Infinity || this.heard === from);
-      if (isEnd) this.#stop({ name: 'ended' });
+      if (code === TOO_MANY) this.#status = code;
+      if (code !== 1000) return this.#wait();
+      if (this.total === Infinity || this.heard >= this.total) return this.#stop({ name: 'ended' });
+      // A proxy may have ended it. Or there are fewer messages than the page expects.
+      this.#earlyEnds += 1;
+      if (this.#earlyEnds > MAX_EARLY_ENDS) this.#stop({ name: 'ended', isEarly: true });
       else this.#wait();
     };
     this.#watch();
+  }
+
+  /** Goes where hello says. @param {{ epoch: string, from: number, total: number | null }} hello */
+  #follow({ epoch, from, total }) {
+    if (this.#epoch !== undefined && epoch !== this.#epoch) this.#options.onClear();
+    this.#epoch = epoch;
+    this.heard = from;
+    this.total = total ?? Infinity;
+    this.#setState({ name: 'reading' });
   }
 
   /** Leaves the connection without waiting for its close. */
@@ -153,7 +177,7 @@ export class Reading {
     const nowMs = performance.now();
     if (this.#attempts === 0) this.#lostAtMs = nowMs;
     const backoffMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** this.#attempts);
-    const isLong = nowMs - this.#lostAtMs > LONG_OUTAGE_MS;
+    const isLong = nowMs - this.#lostAtMs > LONG_OUTAGE_MS || this.#status === TOO_MANY;
     const endMs = nowMs + (isLong ? LONG_WAIT_MS : Math.random() * backoffMs);
     this.#attempts += 1;
     const countDown = () => {
