@@ -42,12 +42,12 @@ scene('each state has its text, label and focus, and fits every size', async (he
   'Connecting… Pause polite reconnectNow,pause true', // It has just been shown.
   'Message 45 of 46 Pause polite pause true',
   'Connection lost, retrying in 60 s Reconnect polite resume true',
-  'Server unreachable, retrying in 60 s Reconnect polite resume true',
+  'Unreachable, retrying in 60 s Reconnect polite resume true',
   'Redirected (login?), retrying in 60 s Reconnect polite resume true',
   'HTTP 404, retrying in 60 s Reconnect polite resume true',
   'Refused (reload?), retrying in 60 s Reconnect polite resume true',
   'Refused (reload?), retrying… Reconnect off resume true',
-  'HTTP 401, please reload Reconnect polite resume true',
+  'Sign in, then reconnect Reconnect polite resume true',
   'Paused at 45 of 46 Continue polite resume true',
   'Connecting… Read again polite  true', // After "The end"
   'Connected Pause polite pause true',

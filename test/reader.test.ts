@@ -2,10 +2,12 @@ import './support/bounds.js';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Reader, Stream } from '../dist/reader.js';
-import { startInMemory } from './support/app.js';
-import { handshake } from './support/raw.js';
+import { startApp, startInMemory } from './support/app.js';
+import { connectTo, handshake } from './support/raw.js';
 import { until } from './support/until.js';
 
 const SIGN_OF_LIFE = '\x82\x00'; // An empty binary message.
@@ -13,7 +15,9 @@ const SIGN_OF_LIFE = '\x82\x00'; // An empty binary message.
 /** Opens a reader in memory, whose stream is `begin`; `head` comes with the handshake. */
 async function open(t: TestContext, begin: Stream['begin'] = () => {}, head = '') {
   let opened: Reader | undefined;
-  const { clock, connect } = startInMemory(t, (one, ...rest) => begin((opened = one), ...rest));
+  const { clock, connect } = startInMemory(t, {
+    begin: (reader, ...rest) => begin((opened = reader), ...rest),
+  });
   const socket = connect(handshake() + head);
   const reader = await until(() => opened, 'the stream to begin');
   socket.received = socket.received.replace(/^HTTP[^]*?\r\n\r\n/, '');
@@ -29,29 +33,95 @@ test('a message of 1 KiB is read, and a longer one closes with 1009', async (t) 
   assert.deepEqual(seen, ['x'.repeat(1024), 1009]);
 });
 
-test('a client may complete any number of messages, also while it does not read', async (t) => {
-  const { socket, reader } = await open(t);
+test('more than 500 messages in a second close with 4008, and pings never do', async (t) => {
+  const { clock, socket, reader } = await open(t);
   let messages = 0;
   reader.on('message', () => (messages += 1));
-  socket.isReading = false;
-  while (reader.send('x'.repeat(1000)));
-  for (let i = 1; i <= 50; i += 1) socket.sendFrame(0x81, 'sixteen bytes', 1000);
-  await turn();
-  socket.readOn();
-  await until(() => messages === 50_000, 'the messages');
-  assert.equal(socket.destroyed, false);
+  const send = async (first: number, count: number): Promise<void> => {
+    socket.sendFrame(first, '', count);
+    await turn();
+  };
+  for (const count of [300, 50, 50, 50, 500]) { // The last ones after a stall.
+    await send(0x81, count);
+    await send(0x89, 500);
+    clock.advance(10_000);
+  }
+  assert.deepEqual([messages, reader.readyState], [950, 1]);
+  socket.received = '';
+  await send(0x82, 501);
+  assert.equal(socket.received, '\x88\x1f\x0f\xa8too many messages in a second');
 });
 
-test('a client that sends over 256 KiB without a complete message is disconnected', async (t) => {
-  const { socket, reader } = await open(t, () => {}, '\x89\x80\0\0\0\0');
-  const closed = once(reader, 'close');
-  socket.sendFrame(0x89, '', 43_689); // A ping is 6 bytes: one a second for 12 hours.
-  socket.push(Buffer.from([0x89, 0x80, 0, 0])); // The start of another one: 256 KiB.
+test('dante reads at most 20 KB a second from a client over a minute', async (t) => {
+  const { clock, socket } = await open(t);
+  let bytes = 0;
+  for (let second = 0; second < 60; second += 1) {
+    while (socket.readableLength === 0) {
+      socket.sendFrame(0x89, '', 10_922); // 64 KiB
+      bytes += 6 * 10_922;
+      await turn();
+    }
+    clock.advance(1000);
+    await turn();
+  }
+  assert.ok(bytes > 900_000 && bytes < 1_200_000, `${bytes} bytes`);
+});
+
+test('a client over its share is read again after drain, and when it is closed', async (t) => {
+  const { clock, socket, reader } = await open(t);
+  socket.isReading = false;
+  while (reader.send('x'.repeat(1000)));
+  socket.sendFrame(0x8a, '', 10_922); // 4 s ahead, with pongs, which nobody answers.
   await turn();
-  assert.equal(socket.destroyed, false);
-  socket.push(Buffer.from([0]));
-  const [{ code }] = await closed;
-  assert.deepEqual([socket.destroyed, code], [true, 1006]);
+  socket.readOn();
+  await turn();
+  socket.sendFrame(0x8a, '', 1);
+  await turn();
+  assert.equal(socket.readableLength, 6, 'it still waits after drain');
+  clock.advance(3010);
+  await turn();
+  assert.equal(socket.readableLength, 0, 'its time has come');
+  socket.isReading = false;
+  while (reader.send('x'.repeat(1000)));
+  socket.sendFrame(0x8a, '', 10_922);
+  await turn();
+  clock.advance(5000);
+  socket.readOn();
+  await turn();
+  socket.sendFrame(0x8a, '', 10_922);
+  await turn();
+  assert.equal(socket.readableLength, 0, 'nothing holds it after its time and drain');
+  const closed = once(reader, 'close');
+  socket.sendFrame(0x88, '\x0f\xa1');
+  reader.close(4001);
+  await closed;
+});
+
+test('drained() waits until send() would send, or until the reader is closing', async (t) => {
+  const { socket, reader } = await open(t);
+  assert.equal(await reader.drained(), true);
+  const fill = (): void => {
+    socket.isReading = false;
+    while (reader.send('x'.repeat(1000)));
+  };
+  fill();
+  const seen: unknown[] = [];
+  const wait = async (): Promise<void> => void seen.push(await reader.drained(), reader.send('x'));
+  for (let i = 0; i < 20; i += 1) void wait(); // No warning of too many listeners.
+  assert.ok(reader.listenerCount('drain') <= 2);
+  reader.once('drain', fill); // Somebody is quicker.
+  socket.readOn();
+  await turn();
+  assert.deepEqual(seen, []);
+  socket.readOn();
+  await turn();
+  assert.deepEqual(seen, Array(40).fill(true));
+  for (const end of [() => reader.close(4000), () => socket.destroy()]) {
+    fill();
+    const drained = reader.drained();
+    end();
+    assert.deepEqual([await drained, await reader.drained()], [false, false]);
+  }
 });
 
 test('send() returns false, and sends nothing, until drain or on a closing reader', async (t) => {
@@ -102,5 +172,42 @@ test('a stream that fails ends one reader with 4000 and prints one line', async 
   const { socket } = await open(t, () => Promise.reject(new Error('no\nfile')));
   await until(() => socket.received.startsWith('\x88\x13\x0f\xa0the stream failed'), 'the close');
   const [line] = mock.calls.flatMap((call) => call.arguments);
-  assert.match(line, /^The stream failed for a reader: Error: no file at .*\.ts:\d+:\d+.*$/);
+  assert.match(line, /^The stream failed for a reader: 'Error: no file at .*\.ts:\d+:\d+.*'$/);
+});
+
+test('a reader at rest keeps nothing of what its client has sent', async (t) => {
+  const { port, close } = await startApp({ total: Infinity, begin() {} });
+  setFlagsFromString('--expose-gc');
+  const gc: () => void = runInNewContext('gc');
+  /** How many bytes each of 100 connections costs, with what both sides keep. */
+  async function measure(bytes: string): Promise<number> {
+    const read = (): number => {
+      for (let i = 0; i < 3; i += 1) gc();
+      const { heapUsed, external } = process.memoryUsage();
+      return heapUsed + external;
+    };
+    const before = read();
+    const sockets = Array.from({ length: 100 }, () => connectTo(port));
+    await Promise.all(sockets.map(async (socket) => {
+      socket.write(bytes, 'latin1');
+      await once(socket, 'data');
+    }));
+    await sleep(100);
+    const cost = (read() - before) / sockets.length;
+    for (const socket of sockets) socket.destroy();
+    await sleep(100);
+    return cost;
+  }
+  t.after(() => close());
+  await measure(handshake());
+  const least = await measure(handshake());
+  const frame = '\x80\0\0\0\0';
+  const long = 'x'.repeat(5000);
+  for (const bytes of [
+    handshake(`/ws?${long}`, { Host: long, Cookie: long }),
+    `${handshake()}\x01${frame}${`\0${frame}`.repeat(10_000)}`,
+  ]) {
+    const more = await measure(bytes) - least;
+    assert.ok(more < 5000, `${bytes.slice(0, 99)}: ${more} bytes more each`);
+  }
 });

@@ -11,7 +11,11 @@ import { ROOT } from './support/program.js';
 import { createRandom, SEED } from './support/random.js';
 
 const MESSAGES = Array.from({ length: 46 }, (_, i) => (i % 5 ? `message ${i + 1}` : ''));
-const SIGN_OF_LIFE = new Blob([]);
+const SIGN_OF_LIFE = new ArrayBuffer(0);
+/** What a server streams: `epoch` names it, and `earliest` of its messages are gone. */
+type Run = { epoch?: string; earliest: number; messages: string[] };
+const hello = (epoch: string, from: number, total: number | null = null) =>
+  new TextEncoder().encode(JSON.stringify({ epoch, from, total })).buffer;
 /** What a server does; a number is the HTTP status of every response, 0 if it is down. */
 type Way = 'open' | 'silent' | number;
 const WAYS: Way[] = ['open', 'open', 'silent', 0, 302, 401, 404, 426, 503];
@@ -31,7 +35,7 @@ class FakeSocket implements Socket {
   close = () => void (this.closed = true);
   fail = (code = 1006) => this.onclose?.({ code } as CloseEvent); // Node has none before 23.
   /** Opens if it has not, then sends these messages. */
-  send(...messages: (string | Blob)[]): void {
+  send(...messages: (string | ArrayBuffer)[]): void {
     this.onopen?.(new Event('open'));
     this.onopen = null;
     for (const data of messages) this.onmessage?.(new MessageEvent('message', { data }));
@@ -42,25 +46,33 @@ class FakeSocket implements Socket {
 function begin(t: TestContext, { random = (): number => 1, total = MESSAGES.length } = {}) {
   const clock = new FakeClock(t);
   t.mock.method(Math, 'random', random);
-  const server: { way?: Way } = {};
+  const server: { way?: Way; run: Run } = { run: { earliest: 0, messages: MESSAGES } };
   const sockets: FakeSocket[] = [];
   const calls: string[] = []; // 'from N' for each WebSocket, 'asks' for each plain request.
   const states: State[] = [];
-  const heard: string[] = [];
+  const heard: string[] = []; // What the page shows.
+  const numbers: number[] = []; // The numbers of these messages.
   const arrive = (act: () => void): void => {
     setTimeout(() => (server.way === 'silent' ? arrive(act) : act()), random() * 300);
   };
   const reading = new Reading({
     total,
-    connect(from) {
+    connect(from, epoch) {
       calls.push(`from ${from}`);
       const socket = new FakeSocket();
-      let next = from;
+      const { run } = server;
+      const isOther = run.epoch && epoch && run.epoch !== epoch;
+      let next = isOther ? run.earliest : Math.max(from, run.earliest);
+      let greeting = run.epoch === undefined ? [] : [hello(run.epoch, next)];
       const send = () => {
         if (socket.closed) return;
-        if (server.way !== 'open') return socket.fail();
-        socket.send(MESSAGES[next] ?? assert.fail('It is not closed.'));
-        next += 1;
+        if (server.way !== 'open' || server.run !== run || next < run.earliest) {
+          return socket.fail();
+        }
+        const message = run.messages[next] ?? SIGN_OF_LIFE;
+        next = Math.min(next + 1, run.messages.length);
+        socket.send(...greeting, message);
+        greeting = [];
         setTimeout(() => arrive(send), 2000);
       };
       if (server.way !== undefined) arrive(() => arrive(send)); // Two round trips.
@@ -73,7 +85,8 @@ function begin(t: TestContext, { random = (): number => 1, total = MESSAGES.leng
       if (server.way === 0) throw new Error('no connection');
       return typeof server.way === 'number' ? server.way : 426;
     },
-    onMessage: (message) => heard.push(message),
+    onMessage: (message) => void (heard.push(message), numbers.push(reading.heard)),
+    onClear: () => void (heard.length = numbers.length = 0),
     onState: (state) => states.push(state),
   });
   const last = () => sockets.at(-1) ?? assert.fail('no connection yet');
@@ -88,11 +101,14 @@ function begin(t: TestContext, { random = (): number => 1, total = MESSAGES.leng
     return pass(ms);
   };
   reading.resume();
-  return { clock, server, sockets, calls, states, heard, reading, last, pass, lose };
+  return { clock, server, sockets, calls, states, heard, numbers, reading, last, pass, lose };
 }
 
 for (const [code, messages, total, name] of [
-  [1000, [SIGN_OF_LIFE], 46, 'ended'],
+  [1000, MESSAGES, 46, 'ended'],
+  [1000, [hello('a', 46, 46)], 50, 'ended'],
+  [1000, [hello('a', 0, 46)], Infinity, 'waiting'],
+  [1000, [SIGN_OF_LIFE], 46, 'waiting'],
   [1000, [''], 46, 'waiting'],
   [4001, [], 46, 'waiting'],
   [1000, ['1'], Infinity, 'ended'],
@@ -134,7 +150,7 @@ test('random waits double from 0.5 s to 15 s; after 5 minutes all are a minute',
   ]) {
     reset();
     for (const waitMs of waits) {
-      last().send(); // To open is no reset.
+      last().send(hello('a', reading.heard)); // To open is no reset.
       const { length } = states;
       last().fail();
       clock.advance(waitMs - 1);
@@ -187,6 +203,38 @@ for (const [answer, does, what] of [
   });
 }
 
+test('a stream that ends early is tried three times more, then it has ended', (t) => {
+  const { clock, reading, sockets, last } = begin(t);
+  for (const count of [3, 6]) {
+    last().send('a message');
+    while (sockets.length < count) {
+      last().fail(1000);
+      assert.equal(reading.state.name, 'waiting');
+      clock.advance(4000);
+    }
+  }
+  last().fail(1000);
+  assert.deepEqual(reading.state, { name: 'ended', isEarly: true });
+});
+
+test('after the close code 4008 a reading waits for a minute', async (t) => {
+  const { states, last, calls, pass } = begin(t);
+  last().send('a message');
+  last().fail(4008);
+  assert.deepEqual(states.at(-1), { name: 'waiting', seconds: 60, status: 4008 });
+  await pass(59_999);
+  assert.equal(calls.length, 1);
+});
+
+test('a reading goes where hello says, and clears what it has of another epoch', (t) => {
+  const { heard, numbers, reading, last } = begin(t, { total: 46 });
+  last().send('1', '2', hello('a', 4, 46), '5', hello('a', 5), '6');
+  assert.deepEqual([heard, numbers], [['1', '2', '5', '6'], [1, 2, 5, 6]]);
+  assert.equal(reading.total, Infinity);
+  last().send(hello('b', 1, 3), '2');
+  assert.deepEqual([heard, numbers, reading.total], [['2'], [2], 3]);
+});
+
 const ACTS = ['resume', 'pause', 'reconnectNow', 'restart'] as const;
 /** What a reading does at each of ACTS after something has happened. */
 const OUTCOMES: [string, (begun: ReturnType<typeof begin>) => unknown, ...string[]][] = [
@@ -235,5 +283,47 @@ test(`50 readings hear everything in spite of random outages; SEED=${SEED}`, asy
     reading.resume();
     await pass(300_000);
     assert.deepEqual([heard, reading.state.name], [MESSAGES, 'ended']);
+  }
+});
+
+test(`50 readings of a chat show one run, whole and in order; SEED=${SEED}`, async (t) => {
+  const random = createRandom(SEED);
+  const below = (n: number) => Math.floor(random() * n);
+  for (let i = 0; i < 50; i += 1) {
+    t.mock.restoreAll();
+    const { server, heard, numbers, reading, pass } = begin(t, { random, total: Infinity });
+    let runs = 0;
+    const restart = (): void => {
+      runs += 1;
+      server.run = { epoch: `run ${runs}`, earliest: 0, messages: [] };
+    };
+    const post = (): void => {
+      const { epoch, messages } = server.run;
+      for (let k = 1 + below(4); k > 0; k -= 1) messages.push(`${epoch}: ${messages.length + 1}`);
+    };
+    const drop = (): void => {
+      server.run.earliest += below(1 + server.run.messages.length - server.run.earliest);
+    };
+    const change = (): void => void (server.way = WAYS[below(WAYS.length)] ?? 'open');
+    const acts = [change, change, post, post, post, post, drop, restart,
+      () => reading.pause(), () => reading.resume()];
+    restart();
+    for (let act = 0; act < 60; act += 1) {
+      acts[below(acts.length)]?.();
+      await pass(below(20_000));
+      const [first = ''] = heard;
+      const [epoch] = first.split(':');
+      assert.deepEqual(heard, numbers.map((n) => `${epoch}: ${n}`));
+      assert.deepEqual(numbers, [...new Set(numbers)].sort((a, b) => a - b));
+    }
+    server.way = 'open';
+    reading.resume();
+    await pass(600_000);
+    post();
+    await pass(60_000);
+    const { epoch, earliest, messages } = server.run;
+    assert.equal(heard[0]?.startsWith(`${epoch}:`), true);
+    const kept = messages.slice(earliest);
+    assert.deepEqual(heard.slice(-kept.length), kept);
   }
 });

@@ -18,5 +18,5 @@ export function createChat(): Stream {
     });
     flush();
   }
-  return { maxFrom: Infinity, begin };
+  return { total: Infinity, begin };
 }

@@ -13,5 +13,5 @@ export function createLoad(intervalMs: number): Stream {
     reader.on('close', metronome.join(send));
     send();
   }
-  return { maxFrom: Infinity, begin };
+  return { total: Infinity, begin };
 }

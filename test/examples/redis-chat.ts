@@ -31,5 +31,5 @@ export function createRedisChat(): Stream {
       .exec().catch(report));
     flush();
   }
-  return { maxFrom: Infinity, begin };
+  return { total: Infinity, begin };
 }

@@ -43,7 +43,7 @@ for (const [name, from, act, ...expected] of [
     act(reader);
     clock.advance(10_000);
     assert.deepEqual(got, expected);
-    assert.deepEqual([recital.maxFrom, clock.timers.length], [4, 0]);
+    assert.deepEqual([recital.total, clock.timers.length], [4, 0]);
   });
 }
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo, Server } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { TestContext } from 'node:test';
-import { createApp } from '../../dist/app.js';
+import { createApp, type OnRequest } from '../../dist/app.js';
 import { createMetronome } from '../../dist/metronome.js';
 import type { Stream } from '../../dist/reader.js';
 import { FakeClock } from './clock.js';
@@ -14,8 +14,9 @@ export async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port; // Only a path's address is a string.
 }
 
-export async function startApp(stream: Stream) {
-  const app = createApp(stream, { allowedOrigins: new Set(['https://friend.example']) });
+export async function startApp(stream: Stream, onRequest?: OnRequest) {
+  const allowedOrigins = new Set(['https://friend.example']);
+  const app = createApp(stream, { allowedOrigins }, onRequest);
   return { ...app, port: await listen(app.server) };
 }
 
@@ -24,7 +25,11 @@ class MemorySocket extends Duplex {
   received = '';
   isReading = true;
   #resume = (): void => {};
-  setTimeout(): void {}
+  #idle: NodeJS.Timeout | undefined;
+  setTimeout(ms: number): void {
+    clearTimeout(this.#idle);
+    if (ms > 0) this.#idle = setTimeout(() => this.emit('timeout'), ms);
+  }
   setNoDelay(): void {}
   override _read(): void {}
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
@@ -48,10 +53,11 @@ class MemorySocket extends Duplex {
 }
 
 /** Starts an app with an endless stream on a fake clock; its connections are in memory. */
-export function startInMemory(t: TestContext, begin: Stream['begin'] = () => {}) {
+export function startInMemory(t: TestContext, part: Partial<Stream> = {}, onRequest?: OnRequest) {
   const clock = new FakeClock(t);
-  const { server, close } = createApp({ maxFrom: Infinity, begin }, { allowedOrigins: new Set() });
-  t.after(close);
+  const stream = { total: Infinity, begin() {}, ...part };
+  const { server, close } = createApp(stream, { allowedOrigins: new Set() }, onRequest);
+  t.after(() => void close()); // Those who do not answer stay.
   const connect = (bytes: string): MemorySocket => {
     const socket = new MemorySocket();
     server.emit('connection', socket);
@@ -65,7 +71,7 @@ export function startInMemory(t: TestContext, begin: Stream['begin'] = () => {})
 export function createStream(texts: readonly string[], intervalMs: number): Stream {
   const metronome = createMetronome(intervalMs);
   return {
-    maxFrom: texts.length,
+    total: texts.length,
     begin(reader, from) {
       let next = from;
       const leave = metronome.join(send);

@@ -96,8 +96,8 @@ let app: Awaited<ReturnType<typeof startApp>>;
 let browser: ChildProcess | undefined;
 
 before(async () => {
-  const { maxFrom, begin } = createStream(MESSAGES, 5);
-  app = await startApp({ maxFrom, begin(reader, from, request) {
+  const { total, begin } = createStream(MESSAGES, 5);
+  app = await startApp({ total, begin(reader, from, request) {
     begin(reader, from, request);
     if (from === 0) setTimeout(() => reader.close(4001), 100); // The page reconnects.
   } });

@@ -21,7 +21,7 @@ export function parseResponse(bytes: Buffer, method = 'GET') {
   const headers: Record<string, string> = {};
   for (const [name = '', value = ''] of pairs) headers[name.toLowerCase()] = value;
   const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1]);
-  const hasNoBody = method === 'HEAD' || status === 101 || status === 304;
+  const hasNoBody = method === 'HEAD' || [101, 204, 304].includes(status);
   const end = hasNoBody ? start : start + Number(headers['content-length'] ?? Infinity);
   if (end > bytes.length) return undefined;
   return { status, headers, body: bytes.toString('utf8', start, end), rest: bytes.subarray(end) };
