@@ -26,8 +26,9 @@ export class Reader extends WebSocket {
   #silentSeconds = 0;
   #messages = 0; // From the client, in this second.
   #paidMs = 0; // When its bytes so far are within its share.
-  #isSlowed = false; // Whether dante has stopped reading from it before.
-  #drain: Promise<void> | undefined; // The next one, once somebody waits for it.
+  #isListening = false; // For `drain` and `close`.
+  #drain: Promise<void> | undefined; // Once somebody waits for it.
+  #settle: (() => void) | undefined; // Ends it.
 
   /** `hello` is sent first, as a binary message, unless it is empty. */
   constructor(request: IncomingMessage, private socket: Duplex, head: Buffer, hello: string) {
@@ -61,15 +62,9 @@ export class Reader extends WebSocket {
 
   /** Resolves with true once `send()` would send, or with false once the reader is closing. */
   async drained(): Promise<boolean> {
+    this.#listen();
     while (this.readyState === 1 && this.#isFull) {
-      await (this.#drain ??= new Promise<void>((resolve) => {
-        const settle = (): void => {
-          this.off('drain', settle).off('close', settle);
-          this.#drain = undefined;
-          resolve();
-        };
-        this.on('drain', settle).on('close', settle);
-      }));
+      await (this.#drain ??= new Promise((resolve) => (this.#settle = resolve)));
     }
     return this.readyState === 1;
   }
@@ -77,7 +72,7 @@ export class Reader extends WebSocket {
   override close(code?: WebSocket.Code, reason?: string): void {
     super.close(code, reason);
     this.#paidMs = 0; // Its reply must be read.
-    this.emit('drain');
+    this.#update();
   }
 
   get #isFull(): boolean {
@@ -96,11 +91,22 @@ export class Reader extends WebSocket {
   #read(): void {
     const aheadMs = this.#paidMs - performance.now() - 1000;
     if (aheadMs <= 0) return void (this.#isFull || this.socket.resume());
-    // On `drain`, Node.js 20 resumes a socket that dante has paused.
-    if (!this.#isSlowed) this.on('drain', () => this.#read());
-    this.#isSlowed = true;
+    this.#listen();
     this.socket.pause();
     setTimeout(() => this.#read(), aheadMs).unref();
+  }
+
+  /** Most readers never need these listeners, which take memory. */
+  #listen(): void {
+    if (this.#isListening) return;
+    this.#isListening = true;
+    this.on('drain', () => this.#update()).on('close', () => this.#update());
+  }
+
+  #update(): void {
+    this.#read(); // On `drain`, Node.js 20 resumes a socket that dante has paused.
+    this.#drain = undefined;
+    this.#settle?.();
   }
 
   /** Ends 5 s of silence, and a connection that is full for 10 minutes. */

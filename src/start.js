@@ -6,5 +6,5 @@ try {
   const [reason] = error.message.split('\n');
   const command = /'\.{1,2}\//.test(reason) ? 'npm run build' : 'npm install';
   console.error(`${reason}. Run ${command} in ${require('node:path').dirname(__dirname)}.`);
-  process.exitCode = 1;
+  process.exit(1);
 }

@@ -15,9 +15,10 @@ scene('each state has its text, label and focus, and fits every size', async (he
   reading.send('x'.repeat(9999), ...Array(44).fill('Midway upon the journey of our life'));
   await frames();
   action.focus();
-  const waits = [undefined, 0, 302, 404, 426].map((status) => ({ seconds: 60, status }));
+  const statuses = [undefined, 0, 302, 403, 404, 426, 503, 4008];
+  const waits = statuses.map((status) => ({ seconds: 60, status }));
   for (const { name = 'waiting', ...why } of [
-    { name: 'connecting' }, { name: 'reading' }, ...waits, { seconds: 0, status: 426 },
+    { name: 'connecting' }, { name: 'reading' }, ...waits, { seconds: 0, status: 4008 },
     { status: 401 }, { name: 'paused' }, { name: 'ended' }, { name: 'reading' },
   ] as { name?: 'waiting' }[]) {
     reading.set({ name, ...why });
@@ -44,9 +45,12 @@ scene('each state has its text, label and focus, and fits every size', async (he
   'Connection lost, retrying in 60 s Reconnect polite resume true',
   'Unreachable, retrying in 60 s Reconnect polite resume true',
   'Redirected (login?), retrying in 60 s Reconnect polite resume true',
+  'No access (signed in?), retrying in 60 s Reconnect polite resume true',
   'HTTP 404, retrying in 60 s Reconnect polite resume true',
   'Refused (reload?), retrying in 60 s Reconnect polite resume true',
-  'Refused (reload?), retrying… Reconnect off resume true',
+  'Busy or restarting, retrying in 60 s Reconnect polite resume true',
+  'Too much was sent, retrying in 60 s Reconnect polite resume true',
+  'Too much was sent, retrying… Reconnect off resume true',
   'Sign in, then reconnect Reconnect polite resume true',
   'Paused at 45 of 46 Continue polite resume true',
   'Connecting… Read again polite  true', // After "The end"
@@ -67,6 +71,63 @@ scene('a page that is online, visible or shown again reconnects', ({ page, readi
   return reading.calls.join(' ').replaceAll('reconnectNow', 'wake');
 }, 'wake wake pause wake resume reading wake wake wake ended');
 
+scene('the stream gets the query of the page, no password, and wss: from an https: page',
+  ({ page, reading }) => {
+    page.WebSocket = class { constructor(readonly url: URL) {} } as unknown as typeof WebSocket;
+    const urls = [[0], [3, 'run 1']].map(([from, epoch]) =>
+      String((reading.connect(Number(from), epoch as string) as WebSocket).url));
+    return [...urls, (reading.connect(0, undefined) as WebSocket).binaryType];
+  }, [
+    'wss://dante.example/a/ws?name=Ann&from=0',
+    'wss://dante.example/a/ws?name=Ann&from=3&epoch=run+1', 'arraybuffer',
+  ], 'secure');
+
+scene('the progress bar follows the total that hello names', ({ reading, $ }) => {
+  const bar = $<HTMLProgressElement>('progress');
+  const seen = [];
+  for (const [heard, total] of [[3, 46], [2, 10], [5, Infinity], [0, 46]] as const) {
+    Object.assign(reading, { heard, total });
+    reading.set({ name: 'reading' });
+    seen.push([bar.position, $('#status').textContent]);
+  }
+  reading.set({ name: 'ended', isEarly: true });
+  return [...seen, $('#status').textContent];
+}, [
+  [3 / 46, 'Message 3 of 46'], [0.2, 'Message 2 of 10'], [-1, 'Message 5'], [0, 'Connected'],
+  'Ended early',
+]);
+
+scene('another epoch clears the list', async ({ reading, $, items, frames }) => {
+  reading.send('one', 'two');
+  await frames();
+  reading.send('three'); // It is not drawn yet.
+  reading.onClear();
+  await frames();
+  return [items().length, $('#messages').ariaLive];
+}, [0, 'polite']);
+
+scene('the form of the chat sends, and keeps what could not be sent', async ({ reading, $ }) => {
+  const input = $<HTMLInputElement>('input');
+  const submit = () => {
+    input.value = 'hello';
+    $('form').dispatchEvent(new Event('submit', { cancelable: true }));
+    return input.value;
+  };
+  const before = submit();
+  const socket = reading.connect(1, undefined) as WebSocket;
+  const sent: unknown[] = [];
+  socket.send = (text) => void sent.push(text);
+  await new Promise((resolve) => (socket.onopen = resolve));
+  return [before, submit(), sent];
+}, ['hello', '', ['hello']], 'form');
+
+scene('the live source is drawn as a bar', async ({ reading, items, frames }) => {
+  reading.send('{"used":1,"total":4}');
+  await frames();
+  const meter = items()[0]?.firstElementChild as HTMLMeterElement;
+  return [meter.value, meter.max, meter.title];
+}, [1, 4, '25 %'], 'load');
+
 for (const [path, status] of [['staged', 426], ['moved', 302]] as const) {
   scene(`a plain request to a ${path} page is fresh, and gets ${status}`,
     ({ reading }) => reading.ask(new AbortController().signal), status, path);
@@ -78,6 +139,7 @@ scene('a reader at the end of the page follows it at any size', async (helpers) 
   const top = () => page.scrollY === 50;
   for (const [place, act] of [
     [end, () => (frame.style.height = '320px')],
+    [end, () => (frame.style.height = '240px')], // Now there are messages.
     [end, () => (root.style.fontSize = '200%')],
     [top, async () => (page.scrollTo(0, 50), await frames(), (frame.style.width = '500px'))],
     [end, () => {

@@ -1,22 +1,25 @@
+import { createHistory } from './history.js';
 import type { Reader, Stream } from './reader.js';
+import type { IncomingMessage } from 'node:http';
 
-/** A chat: what one client sends, all clients get. It keeps its messages while it runs. */
+const oneLine = (text: string, max: number): string => text.replace(/\s+/g, ' ').slice(0, max);
+
+/**
+ * A chat: what one client sends, all clients get. A page at `/?name=Ann` sends as Ann. Copy form.js
+ * to public/, and add this to public/index.html, below the list:
+ *
+ *     <form><input name="text" maxlength="250" aria-label="Message" required></form>
+ *     <script type="module" src="server-faye.js/form.js"></script>
+ */
 export function createChat(): Stream {
-  const messages: string[] = [];
-  const flushes = new Set<() => void>();
-  function begin(reader: Reader, from: number): void {
-    // After a restart there are fewer messages than before.
-    let next = Math.min(from, messages.length);
-    const flush = (): void => {
-      while (next < messages.length && reader.send(messages[next] ?? '')) next += 1;
-    };
-    flushes.add(flush);
-    reader.on('drain', flush).on('close', () => flushes.delete(flush));
+  const { add, stream } = createHistory();
+  function begin(reader: Reader, from: number, request: IncomingMessage): void {
+    const query = new URLSearchParams(request.url?.split('?')[1]);
+    const name = oneLine(query.get('name') || 'Somebody', 30);
     reader.on('message', ({ data }) => {
-      messages.push(`${data}`);
-      for (const flush of flushes) flush();
+      if (!add(`${name}: ${oneLine(`${data}`, 1000)}`)) reader.close(4008, 'the chat is busy');
     });
-    flush();
+    stream.begin(reader, from);
   }
-  return { total: Infinity, begin };
+  return { ...stream, begin };
 }

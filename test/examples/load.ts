@@ -1,17 +1,17 @@
 import { freemem, totalmem } from 'node:os';
-import { createMetronome } from './metronome.js';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Reader, Stream } from './reader.js';
 
-/** Streams how much memory of this machine is in use, as a bar, every `intervalMs` milliseconds. */
+/**
+ * A live source: how much memory is in use, as JSON, every `intervalMs` milliseconds. Copy
+ * load.render.js to public/render.js: it draws a message as a bar.
+ */
 export function createLoad(intervalMs: number): Stream {
-  const metronome = createMetronome(intervalMs);
-  function begin(reader: Reader): void {
-    const send = (): void => {
-      const percent = Math.round(100 - (100 * freemem()) / totalmem());
-      reader.send(`${'█'.repeat(percent / 4)} ${percent} %`);
-    };
-    reader.on('close', metronome.join(send));
-    send();
+  async function begin(reader: Reader): Promise<void> {
+    while (await reader.drained()) {
+      reader.send(JSON.stringify({ used: totalmem() - freemem(), total: totalmem() }));
+      await sleep(intervalMs);
+    }
   }
   return { total: Infinity, begin };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { EventEmitter, on, once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -10,6 +10,7 @@ import { SCRIPT } from '../../dist/app.js';
 import type { Options, Reading, State } from '../../public/reading.js';
 import { createStream, startApp } from './app.js';
 import { kill, track } from './bounds.js';
+import { ROOT } from './program.js';
 
 export const MESSAGES = Array.from({ length: 46 }, (_, i) => `${i + 1}: dürr, € 𐍈\nline 2\nline 3`);
 const WINDOWS = process.platform === 'win32';
@@ -47,6 +48,19 @@ const READING = `export class Reading {
     }
   }
 }`;
+/** A script of a page, if another takes its place there. */
+function stage(page: string, name: string): string | undefined {
+  const read = (...path: string[]) => readFileSync(join(ROOT, ...path), 'utf8');
+  const secure = "'https://me:secret@dante.example/a/client.js'";
+  switch (`${page}/${name}`) {
+    case 'own/render.js': case 'dante/reading.js': return undefined;
+    case 'load/render.js': return read('test', 'examples', 'load.render.js');
+    case 'form/form.js': return read('test', 'examples', 'form.js');
+    case 'secure/client.js': return read('public', 'client.js').replace('import.meta.url', secure);
+  }
+  if (name === 'render.js') return 'export const render = (message) => message;';
+  return name === 'reading.js' ? READING : undefined;
+}
 type Stage = { calls: string[]; set(state: State): void; send(...messages: string[]): void };
 type Page = Window & typeof globalThis & { reading: Reading & Options & Stage };
 
@@ -82,9 +96,12 @@ async function play(script: Script): Promise<void> {
   location.reload(); // To the next scene.
 }
 
+const FORM = `<form><input name="text"></form>
+  <script type="module" src="server-faye.js/form.js"></script>`;
 /** The page as it is below /own/; else of a stream with 46 messages, or of an endless one. */
 function change(html: string, path: string): string {
   if (path.startsWith('/own/')) return html;
+  if (path.startsWith('/form/')) html = html.replace('</main>', `${FORM}</main>`);
   const endless = html.replace(/ max="\d+"/, '').replace(/ data-unit="[^"]*"/, '');
   return path.includes('endless') ? endless : endless.replace('<progress', '<progress max="46"');
 }
@@ -104,22 +121,24 @@ before(async () => {
   const [respond = assert.fail] = app.server.listeners('request');
   app.server.removeAllListeners('request').on('request', async (request, response) => {
     const { url = '' } = request;
-    const isPage = url.endsWith(`/${SCRIPT}`);
+    const isPage = url.includes(`/${SCRIPT}?`);
+    const [, page = '', name = ''] = /^\/(\w+)\/[^/]*\/(\w+\.js)$/.exec(url) ?? [];
+    const staged = stage(page, name);
     const type = isPage || url === '/test' ? 'text/html' : 'text/javascript';
     response.setHeader('Content-Type', type);
     if (url === '/test') response.end((await scenes.next()).value[0]);
     else if (url === '/watch.js') response.end(WATCH);
-    else if (url.endsWith('/reading.js') && !url.startsWith('/dante/')) response.end(READING);
-    else if (/^\/moved.*\/ws$/.test(url) && request.headers['cache-control']) {
+    else if (staged !== undefined) response.end(staged);
+    else if (/^\/moved.*\/ws\?name=Ann$/.test(url) && request.headers['cache-control']) {
       response.writeHead(302, { Location: '/' }).end();
     } else if (url === '/done') {
       response.end();
       player.emit('done', JSON.parse(await text(request)));
     } else if (isPage) {
-      const page = await fetch(`http://127.0.0.1:${app.port}/`);
+      const original = await fetch(`http://127.0.0.1:${app.port}/`);
       const header = 'Content-Security-Policy';
-      response.setHeader(header, String(page.headers.get(header)));
-      const html = change(await page.text(), url);
+      response.setHeader(header, String(original.headers.get(header)));
+      const html = change(await original.text(), url);
       response.end(html.replace('<script', '<script src="/watch.js"></script>$&'));
     } else respond(request, response);
   });
@@ -137,7 +156,7 @@ after(async () => {
     kill(browser);
     await once(browser, 'exit');
   }
-  app.close();
+  void app.close();
   rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 });
 
@@ -148,7 +167,7 @@ after(async () => {
 export function scene(name: string, script: Script, wanted: unknown, path = 'staged', frame = '') {
   test(name, { skip: !BROWSER && MISSING, timeout: 100_000 }, async () => {
     const size = 'style="width: 800px; height: 568px; border: 0"';
-    const iframe = `<iframe src="/${path}/${SCRIPT}" ${size} ${frame}></iframe>`;
+    const iframe = `<iframe src="/${path}/${SCRIPT}?name=Ann" ${size} ${frame}></iframe>`;
     player.emit('scene', `<body><script>${help}${play}play(${script})</script>${iframe}`);
     const [{ error, result }] = await once(player, 'done');
     if (error) throw new Error(error);

@@ -1,0 +1,113 @@
+/** The examples, as they are after somebody has copied them to src/. */
+import './support/bounds.js';
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, test, type TestContext } from 'node:test';
+import type { OnRequest } from '../dist/app.js';
+import type { Stream } from '../dist/reader.js';
+import { startApp, startInMemory } from './support/app.js';
+import { ROOT } from './support/program.js';
+import { connectTo, handshake, request } from './support/raw.js';
+import { openReader } from './support/reader.js';
+import { until } from './support/until.js';
+
+before(() => {
+  // What they import from src/.
+  for (const name of readdirSync(join(ROOT, 'dist')).filter((name) => name.endsWith('.js'))) {
+    const text = `module.exports = require('../../dist/${name}');\n`;
+    writeFileSync(join(__dirname, 'examples', name), text);
+  }
+});
+
+async function start(t: TestContext, stream: Stream, onRequest?: OnRequest) {
+  const app = await startApp(stream, onRequest);
+  t.after(() => app.close());
+  const url = `http://127.0.0.1:${app.port}`;
+  const open = (query = '') => openReader(`ws://127.0.0.1:${app.port}/ws${query}`);
+  return { ...app, url, open };
+}
+
+test('the live source sends JSON until its reader leaves', async (t) => {
+  const { createLoad } = await import('./examples/load.js');
+  const { open } = await start(t, createLoad(5));
+  const { socket, messages } = open();
+  await until(() => messages.length >= 20, 'twenty messages');
+  socket.close();
+  for (const message of messages) {
+    const { used, total } = JSON.parse(message);
+    assert.ok(used > 0 && used < total, message);
+  }
+});
+
+test('the chat sends each line to all, with names, and starts again after a restart', async (t) => {
+  const { createChat } = await import('./examples/chat.js');
+  const { open } = await start(t, createChat());
+  const [ann, other] = [open('?name=Ann%0a'), open()];
+  await Promise.all([ann.opened, other.opened]);
+  ann.socket.send('hello\nall');
+  await until(() => other.messages.length === 1, 'the first message');
+  other.socket.send('');
+  await until(() => ann.messages.length === 2, 'the second message');
+  const late = open('?from=1');
+  await until(() => late.messages.length === 1, 'the last message');
+  assert.deepEqual(ann.messages, ['Ann : hello all', 'Somebody: ']);
+  assert.deepEqual([other.messages, late.messages], [ann.messages, ['Somebody: ']]);
+
+  const { open: openAgain } = await start(t, createChat());
+  const returned = openAgain('?from=2&epoch=old');
+  await returned.opened;
+  returned.socket.send('new');
+  await until(() => returned.messages.length === 1, 'a message of the new run');
+});
+
+test('a history closes a reader that needs what it no longer has', async (t) => {
+  const { createHistory } = await import('./examples/history.js');
+  const { add, stream } = createHistory(3);
+  const { connect } = startInMemory(t, stream);
+  const slow = connect(handshake());
+  await until(() => slow.received, 'the handshake');
+  slow.isReading = false;
+  for (let i = 1; i <= 1000; i += 1) assert.equal(add(`${i} ${'x'.repeat(1000)}`), true);
+  assert.equal(add('too many'), false);
+  await until(() => stream.origin().earliest === 997, 'all to be published');
+  slow.readOn();
+  await until(() => slow.received.includes('\x0f\xa2some messages are gone'), 'the close');
+  const quick = connect(handshake('/ws?from=1'));
+  await until(() => quick.received.includes('\x81\x7e\x03\xed1000 x'), 'the last message');
+  assert.match(quick.received, /"from":997,"total":null}\x81\x7e\x03\xec998 x/);
+});
+
+test('the board takes posts with the secret, and shows them to who has signed in', async (t) => {
+  const { createBoard } = await import('./examples/board.js');
+  const { stream, onRequest } = createBoard('s3');
+  const { url, port, open } = await start(t, stream, onRequest);
+  const post = async (body: string, secret = 's3', path = '/post') => {
+    const headers = { Authorization: `Bearer ${secret}` };
+    return (await fetch(url + path, { method: 'POST', headers, body })).status;
+  };
+  const leaving = connectTo(port);
+  leaving.write(request('/post', { Authorization: 'Bearer s3', 'Content-Length': '9' }) + '{');
+  await once(leaving, 'connect');
+  leaving.destroy();
+  assert.deepEqual([
+    await post('{"text":"one"}'), await post('{"text":"two"}', 'wrong'), await post('{'),
+    await post('null'), await post('{"text":1}'), await post('x'.repeat(20_000)),
+    await post('secret=wrong', '', '/login'), (await fetch(url)).status,
+    (await fetch(`${url}/ws`)).status, (await open().closed).code,
+  ], [201, 401, 400, 400, 400, 413, 401, 401, 401, 1002]);
+
+  const signedIn = await fetch(`${url}/login`, {
+    method: 'POST', body: 'secret=s3', redirect: 'manual',
+  });
+  assert.deepEqual([signedIn.status, signedIn.headers.get('location')], [303, '.']);
+  const [cookie = ''] = signedIn.headers.get('set-cookie')?.split(';') ?? [];
+  assert.equal((await fetch(url, { headers: { cookie } })).status, 200);
+  const socket = connectTo(port);
+  let received = '';
+  socket.on('data', (chunk) => (received += chunk));
+  socket.write(handshake('/ws', { Cookie: `a=b; ${cookie}` }));
+  await until(() => received.endsWith('one'), 'the message');
+  socket.destroy();
+});
