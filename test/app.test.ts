@@ -267,6 +267,21 @@ test('a stream with an origin says hello, and tells each client where it is', as
   assert.deepEqual(begun, rows.flatMap(([, from]) => from ?? []));
 });
 
+test('close() resolves once when the readers have left and the stream has closed', async (t) => {
+  const order: string[] = [];
+  const { connect, close } = startInMemory(t, {
+    begin: (reader) => void reader.on('close', () => order.push('left')),
+    close: async () => void order.push('stream'),
+  });
+  const socket = connect(handshake());
+  await until(() => socket.received, 'the handshake');
+  const all = Promise.all([close(), close()]).then(() => order.push('closed'));
+  await turn();
+  socket.sendFrame(0x88, '\x0f\xa1');
+  await all;
+  assert.deepEqual(order, ['stream', 'left', 'closed']);
+});
+
 test('without an end, any safe whole number is a from', async (t) => {
   const app = await startApp({ total: Infinity, begin() {} });
   t.after(() => app.close());

@@ -1,9 +1,10 @@
 import './support/bounds.js';
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { kill } from './support/bounds.js';
 import { ROOT, runNode, startServer } from './support/program.js';
 import { collect, connectTo, exchange, handshake, request } from './support/raw.js';
 import { openReader } from './support/reader.js';
@@ -35,6 +36,48 @@ test('an invalid setting, or a port in use, prints one line and exits with 1', a
     const { output, exited } = runNode([...args], { PORT: '0', ...env });
     assert.deepEqual([await exited, output.stdout], [1, '']);
     assert.match(output.stderr, line);
+  }
+});
+
+test('a socket that was left prints the remedy, and deleting it is one', { skip }, async (t) => {
+  const path = join(mkdtempSync(join(tmpdir(), 'dante-')), 'socket');
+  const start = () => {
+    const program = runNode([SERVER], { PORT: path });
+    t.after(() => kill(program.child));
+    return program;
+  };
+  const killed = start();
+  await until(() => killed.output.stdout, 'the server');
+  killed.child.kill('SIGKILL');
+  await killed.exited;
+  const { output, exited } = start();
+  assert.equal(await exited, 1);
+  assert.match(output.stderr, /^Cannot start: .* delete this file if no server uses it\.\n$/);
+  rmSync(path);
+  const again = start();
+  await until(() => again.output.stdout, 'the server');
+});
+
+test('SIGTERM waits for the stream to close, for 3 s at most', { skip }, async (t) => {
+  for (const [close, limitMs, line] of [
+    ["new Promise((done) => setTimeout(() => done(console.error('saved')), 300))", 300, 'saved\n'],
+    ['new Promise(() => {})', 3000, ''],
+    ["(() => { throw 'no disk'; })()", 0, "The stream did not close: 'no disk'\n"],
+  ] as const) {
+    const program = runNode(['-e', `
+      setInterval(() => {}, 1000); // It holds nothing up.
+      const app = require(${JSON.stringify(join(ROOT, 'dist', 'app.js'))});
+      const { createApp } = app;
+      app.createApp = (stream, ...rest) => createApp({ ...stream, close: () => ${close} }, ...rest);
+      require(${JSON.stringify(SERVER)});`], { PORT: '0' });
+    t.after(() => kill(program.child));
+    await until(() => program.output.stdout, 'the server');
+    const startMs = performance.now();
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) program.child.kill(signal);
+    assert.equal(await program.exited, 0);
+    const ms = performance.now() - startMs;
+    assert.ok(ms >= limitMs && ms < limitMs + 2500, `${close}: ${ms} ms`);
+    assert.equal(program.output.stderr, line);
   }
 });
 
