@@ -14,32 +14,27 @@ const MOUNT = new RegExp(`^.*/${SCRIPT.replace('.', '\\.')}(?=/|$)`, 'i'); // II
 const KEY = /^[A-Za-z0-9+/]{22}==$/; // Base64 of 16 bytes (RFC 6455 section 4.2.1).
 const MAX_UNANSWERED = 100; // Requests of one connection. More destroy it.
 const ignore = (): void => {}; // Without a listener, the reset of a socket ends the process.
-// As `node:http` does. It is no closure, which would keep the request of a reader in memory.
-function destroy(this: Duplex): void {
-  this.destroy();
-}
 const NOT_FOUND = textReply(404, `Not found. The page is at /, or at ${SCRIPT} under IIS.`);
 const NOT_ALLOWED = textReply(405, 'Only GET and HEAD are allowed.', { Allow: 'GET, HEAD' });
 const FAILED = textReply(500, 'The server failed. Its log has the reason.');
 const UNAVAILABLE = textReply(503, 'The server is shutting down.', { Connection: 'close' });
 
 /**
- * Called first, for each request and each upgrade. Its reply is sent; undefined leaves the request
- * to dante. `path` is decoded and below the mount: `/` is the page, `/ws` the stream. A promise
- * that never settles holds its connection.
+ * Called first, for each request and each upgrade; undefined leaves it to dante. `path` is decoded
+ * and below the mount: `/ws` is the stream. The connection waits while a promise does not settle.
  */
-export type OnRequest = (request: IncomingMessage, path: string) =>
-  Reply | undefined | Promise<Reply | undefined>;
+export type OnRequest =
+  (request: IncomingMessage, path: string) => Reply | undefined | Promise<Reply | undefined>;
 type Origins = { allowedOrigins: Set<string> };
 type Start = { from: number; hello: string };
 
 /** Makes a server that does not listen yet. Throws what `node:fs` throws if public/ is missing. */
-export function createApp(stream: Stream, settings: Origins, onRequest?: OnRequest) {
+export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest?: OnRequest) {
   const assets = loadAssets(PUBLIC);
   const readers = new Set<Reader>();
   const unanswered = new WeakMap<object, Set<ServerResponse>>(); // Of each connection.
   const timer = Reader.watch(readers);
-  let closed: Promise<unknown> | undefined;
+  let closed: Promise<void> | undefined;
   const server = createServer(handleRequest).on('checkExpectation', handleRequest);
   server.on('upgrade', handleUpgrade).on('connect', handleUpgrade);
   server.keepAliveTimeout = 120_000; // Longer than load balancers and iisnode reuse connections.
@@ -56,7 +51,7 @@ export function createApp(stream: Stream, settings: Origins, onRequest?: OnReque
 
   /** Answers on a socket that `node:http` has let go: of an upgrade, or of CONNECT. */
   async function handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer) {
-    socket.on('error', ignore).on('timeout', destroy);
+    socket.on('error', ignore).on('timeout', socket.destroy);
     // Node 26 wraps `socket` while a body is missing. Nothing follows `Connection: close`.
     for (const response of unanswered.get(request.socket) ?? []) {
       await new Promise((resolve) => response.on('close', resolve));
@@ -118,7 +113,7 @@ export function createApp(stream: Stream, settings: Origins, onRequest?: OnReque
     if (path !== '/ws') return NOT_FOUND;
     if (!is13 || !KEY.test(key)) return upgradeRequired(request);
     if (!host) return textReply(400, 'The Host header is missing.');
-    if (!origin || settings.allowedOrigins.has(origin)) return undefined;
+    if (!origin || allowedOrigins.has(origin)) return undefined;
     // A proxy that changes Host often sets X-Forwarded-Host, or adds a default port. Pages cannot.
     const hosts = [host, ...String(headers['x-forwarded-host'] ?? host).split(',')];
     const names = hosts.map((one) => one.trim().toLowerCase().replace(/:(80|443)$/, ''));
@@ -144,23 +139,20 @@ export function createApp(stream: Stream, settings: Origins, onRequest?: OnReque
     return { from, hello: epoch && JSON.stringify({ epoch, from, total }) };
   }
 
-  /**
-   * Closes every reader with 4001, and answers later requests with 503. Resolves when all readers
-   * have left, after 30 s at most, and `close()` of the stream has settled.
-   */
-  function close(): Promise<unknown> {
-    return (closed ??= shutDown());
-  }
-
-  async function shutDown(): Promise<unknown> {
+  async function shutDown(): Promise<void> {
     clearInterval(timer);
     server.close();
     server.closeIdleConnections(); // Node 18 leaves them open, and browsers would reuse them.
     const left = Array.from(readers, (reader) => new Promise((resolve) => {
       reader.on('close', resolve).close(4001, 'server is shutting down');
     }));
-    return Promise.all([...left, stream.close?.()]);
+    await Promise.all([...left, stream.close?.()]);
   }
+  /**
+   * Closes readers with 4001, and answers later requests with 503. Resolves when the readers have
+   * left, after 30 s at most, and the stream's `close()` has settled. Rejects if that does.
+   */
+  const close = (): Promise<void> => (closed ??= shutDown());
   return { server, handleRequest, handleUpgrade, close };
 }
 

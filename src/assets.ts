@@ -3,24 +3,21 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 
 /** By extension; add your own. A browser downloads files of other types. */
-const CONTENT_TYPES: Record<string, string> = {
+const TYPES: Record<string, string> = {
   '.css': 'text/css', '.html': 'text/html', '.ico': 'image/x-icon', '.jpg': 'image/jpeg',
   '.js': 'text/javascript', '.json': 'application/json', '.map': 'application/json',
-  '.mjs': 'text/javascript', '.png': 'image/png', '.svg': 'image/svg+xml', '.txt': 'text/plain',
-  '.webp': 'image/webp',
+  '.mjs': 'text/javascript', '.png': 'image/png', '.svg': 'image/svg+xml',
+  '.txt': 'text/plain', '.webp': 'image/webp',
 };
 const POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
-/**
- * Reads a folder into a map from file name to headers and body, without dot files and backups
- * such as `style.css~`. Throws what `node:fs` throws, also for a broken link.
- */
+/** Reads the files of a folder, without `.x` and `x~`, by name. Throws what `node:fs` throws. */
 export function loadAssets(folder: string) {
   const paths = readdirSync(folder).filter((name) => !/^\.|~$/.test(name))
     .map((name) => join(folder, name)).filter((path) => statSync(path).isFile());
   return new Map(paths.map((path) => {
     const body = readFileSync(path);
-    const type = CONTENT_TYPES[extname(path).toLowerCase()] ?? 'application/octet-stream';
+    const type = TYPES[extname(path).toLowerCase()] ?? 'application/octet-stream';
     const headers = {
       'Content-Type': `${type}; charset=utf-8`,
       ETag: `"${createHash('sha256').update(body).digest('base64url')}"`,

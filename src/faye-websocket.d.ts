@@ -41,6 +41,7 @@ declare module 'faye-websocket' {
     send(data: string | Buffer): boolean;
     /** Waits up to 30 s for the peer's close. `reason` has at most 123 bytes. */
     close(code?: WebSocket.Code, reason?: string): void;
+    emit(name: string, ...values: unknown[]): boolean;
     /** Private in the library: the message that is not complete yet, in fragments. */
     protected readonly _driver: { _message?: { _chunks: Buffer[] } };
   }

@@ -12,10 +12,7 @@ export interface Stream {
   readonly total: number;
   /** Called once per open reader, which has received `from` messages before. It may be async. */
   begin(reader: Reader, from: number, request: IncomingMessage): void | Promise<void>;
-  /**
-   * Called before each opening. `epoch`, not empty, names this numbering of the messages: a page
-   * that knows another one starts again. `earliest` is how many of the oldest messages are gone.
-   */
+  /** The numbering of the messages: its name, not empty, and how many of the oldest are gone. */
   origin?(request: IncomingMessage): { epoch: string; earliest: number };
   /** Called at shutdown: clear timers, save, disconnect. The process waits for it, 3 s at most. */
   close?(): void | Promise<void>;
@@ -26,7 +23,6 @@ export class Reader extends WebSocket {
   #silentSeconds = 0;
   #messages = 0; // From the client, in this second.
   #paidMs = 0; // When its bytes so far are within its share.
-  #isListening = false; // For `drain` and `close`.
   #drain: Promise<void> | undefined; // Once somebody waits for it.
   #settle: (() => void) | undefined; // Ends it.
 
@@ -37,14 +33,10 @@ export class Reader extends WebSocket {
       host: 'localhost', connection: 'Upgrade', upgrade: 'websocket',
       'sec-websocket-version': '13', 'sec-websocket-key': request.headers['sec-websocket-key'],
     } }, socket, Buffer.alloc(0), [], { maxLength: MAX_MESSAGE_BYTES });
+    if (hello) this.once('open', () => super.send(Buffer.from(hello)));
     // It would keep `head`, too. It reads that from the socket, once it is open.
     process.nextTick((bytes: Buffer) => socket.unshift(bytes), head);
     socket.on('data', ({ length }: Buffer) => this.#count(length)); // After the library.
-    if (hello) this.once('open', () => super.send(Buffer.from(hello)));
-    this.on('message', () => {
-      this.#messages += 1;
-      if (this.#messages > MAX_MESSAGES) this.close(4008, 'too many messages in a second');
-    });
   }
 
   /** Calls all readers once a second. Returns the timer, for `clearInterval()`. */
@@ -54,7 +46,7 @@ export class Reader extends WebSocket {
 
   /** Sends a message, or returns false: until `drain` if its buffer is full, else for ever. */
   override send(text: string): boolean {
-    if (this.readyState !== 1 || this.#isFull) return false;
+    if (this.readyState !== 1 || this.socket.writableNeedDrain) return false;
     this.#silentSeconds = 0;
     super.send(text);
     return true;
@@ -62,8 +54,7 @@ export class Reader extends WebSocket {
 
   /** Resolves with true once `send()` would send, or with false once the reader is closing. */
   async drained(): Promise<boolean> {
-    this.#listen();
-    while (this.readyState === 1 && this.#isFull) {
+    while (this.readyState === 1 && this.socket.writableNeedDrain) {
       await (this.#drain ??= new Promise((resolve) => (this.#settle = resolve)));
     }
     return this.readyState === 1;
@@ -71,40 +62,34 @@ export class Reader extends WebSocket {
 
   override close(code?: WebSocket.Code, reason?: string): void {
     super.close(code, reason);
-    this.#paidMs = 0; // Its reply must be read.
+    this.#paidMs = 0; // The client's reply must be read.
     this.#update();
   }
 
-  get #isFull(): boolean {
-    return this.socket.writableNeedDrain;
+  /** Sees each event before its listeners do. Listeners of its own would take memory. */
+  override emit(name: string, ...values: unknown[]): boolean {
+    if (name === 'message') this.#messages += 1;
+    if (this.#messages > MAX_MESSAGES) this.close(4008, 'too many messages in a second');
+    if (name === 'drain' || name === 'close') this.#update();
+    return super.emit(name, ...values);
   }
 
+  /** Counts bytes that the client has sent. */
   #count(bytes: number): void {
     // The library keeps each fragment as a Buffer, which takes more memory than its bytes.
     const message = this._driver._message;
     if (message) message._chunks = [Buffer.concat(message._chunks)];
     this.#paidMs = Math.max(this.#paidMs, performance.now()) + bytes / BYTES_PER_MS;
-    this.#read();
+    this.#update();
   }
 
   /** Reads on, or stops for a moment if the client has sent a second's share in advance. */
-  #read(): void {
-    const aheadMs = this.#paidMs - performance.now() - 1000;
-    if (aheadMs <= 0) return void (this.#isFull || this.socket.resume());
-    this.#listen();
-    this.socket.pause();
-    setTimeout(() => this.#read(), aheadMs).unref();
-  }
-
-  /** Most readers never need these listeners, which take memory. */
-  #listen(): void {
-    if (this.#isListening) return;
-    this.#isListening = true;
-    this.on('drain', () => this.#update()).on('close', () => this.#update());
-  }
-
   #update(): void {
-    this.#read(); // On `drain`, Node.js 20 resumes a socket that dante has paused.
+    const aheadMs = this.#paidMs - performance.now() - 1000;
+    if (aheadMs > 0) {
+      this.socket.pause(); // On `drain`, Node.js 20 has just resumed it.
+      setTimeout(() => this.#update(), aheadMs).unref();
+    } else if (!this.socket.writableNeedDrain) this.socket.resume();
     this.#drain = undefined;
     this.#settle?.();
   }
@@ -113,7 +98,7 @@ export class Reader extends WebSocket {
   #tick(): void {
     this.#messages = 0;
     this.#silentSeconds += 1;
-    if (this.#silentSeconds >= 5 && !this.#isFull) {
+    if (this.#silentSeconds >= 5 && !this.socket.writableNeedDrain) {
       this.#silentSeconds = 0;
       super.send(Buffer.alloc(0)); // Pages cannot see pings.
     }

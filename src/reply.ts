@@ -25,15 +25,15 @@ export function checkReply({ status, headers, body }: Reply): void {
 export const hasBody = ({ headers }: IncomingMessage): boolean =>
   Number(headers['content-length']) > 0 || headers['transfer-encoding'] !== undefined;
 
-/** The headers with the length of the body. Clients fail on a length with 204 or 304. */
-const withLength = ({ status, headers, body }: Reply): OutgoingHttpHeaders =>
-  isBodiless(status) ? headers : { 'Content-Length': Buffer.byteLength(body), ...headers };
-const isBodiless = (status: number): boolean => status === 204 || status === 304;
+/** Adds the length of the body. Clients fail on one with 204 or 304 (RFC 9110 section 8.6). */
+const addLength = ({ status, headers, body }: Reply): OutgoingHttpHeaders =>
+  [204, 304].includes(status) ? headers :
+    { 'Content-Length': Buffer.byteLength(body), ...headers };
 
 /** Sends a reply through `node:http`. */
 export function send(to: ServerResponse, reply: Reply): void {
   const write = (): void => {
-    if (!to.headersSent) to.writeHead(reply.status, withLength(reply)).end(reply.body);
+    if (!to.headersSent) to.writeHead(reply.status, addLength(reply)).end(reply.body);
   };
   if (!hasBody(to.req)) return write();
   // iisnode sends the next request as the rest of this body (cprotocolbridge.cpp), so close the
@@ -47,12 +47,12 @@ export function send(to: ServerResponse, reply: Reply): void {
 /** Sends a reply on the socket of an upgrade, after `node:http` has released it. */
 export function sendRaw(socket: Duplex, method = 'GET', reply: Reply): void {
   const { status, body } = reply;
-  const all = { Date: new Date().toUTCString(), Connection: 'close', ...withLength(reply) };
+  const all = { Date: new Date().toUTCString(), Connection: 'close', ...addLength(reply) };
   const lines = Object.entries(all).flatMap(([name, value = []]) =>
     [value].flat().map((one) => `${name}: ${one}\r\n`));
   socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n`);
   // Keep reading: closing with unread data resets the connection, and may discard the response.
-  socket.resume().end(method === 'HEAD' || isBodiless(status) ? '' : body);
+  socket.resume().end(method === 'HEAD' ? '' : body);
   // The client has 2 s to read and to close its side, and 1 s more for each 10,000 bytes.
   setTimeout(() => socket.destroy(), 2000 + Buffer.byteLength(body) / 10).unref();
 }
