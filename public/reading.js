@@ -44,7 +44,8 @@ export class Reading {
   #socket;
   /** @type {number | undefined} Ends a wait, a plain request, or a connection that is silent. */
   #timer;
-  #asking = new AbortController(); // Aborted, once an answer to a plain request is not needed.
+  /** @type {AbortController | undefined} Of the plain request that waits for its answer. */
+  #asking;
   /** @type {number | undefined} As in State. */
   #status;
   /** @type {string | undefined} Of the messages that were heard. */
@@ -93,15 +94,16 @@ export class Reading {
   /** Firefox delays a WebSocket after failed ones, up to a minute: first send a plain request. */
   async #attempt() {
     // The last one may still wait, for a dead connection or for a password.
-    if (this.#status === undefined || !this.#asking.signal.aborted) return this.#connect();
-    const { signal } = (this.#asking = new AbortController());
+    if (this.#status === undefined || this.#asking) return this.#connect();
+    const asking = new AbortController();
+    this.#asking = asking;
     this.#timer = setTimeout(() => {
       this.#status = 0;
       this.#connect(); // A host may pass on WebSockets, but no plain requests.
     }, MAX_ANSWER_MS);
-    const status = await this.#options.ask(signal).catch(() => 0);
-    if (signal.aborted) return;
-    this.#asking.abort();
+    const status = await this.#options.ask(asking.signal).catch(() => 0);
+    if (asking.signal.aborted) return;
+    this.#asking = undefined;
     this.#status = status;
     // Another request may ask for a password again.
     if (status === 401) this.#stop({ name: 'waiting', status });
@@ -113,7 +115,7 @@ export class Reading {
     this.#drop();
     const socket = (this.#socket = this.#options.connect(this.heard, this.#epoch));
     socket.onopen = () => {
-      this.#asking.abort();
+      this.#stopAsking();
       this.#status = undefined;
       this.#watch();
       this.#setState({ name: 'reading' });
@@ -192,8 +194,13 @@ export class Reading {
   /** @param {State} state one that ends only by a call from outside */
   #stop(state) {
     this.#drop();
-    this.#asking.abort();
+    this.#stopAsking();
     this.#setState(state);
+  }
+
+  #stopAsking() {
+    this.#asking?.abort();
+    this.#asking = undefined;
   }
 
   /** @param {State} state */

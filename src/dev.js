@@ -37,6 +37,8 @@ try {
 }
 
 // A signal can end npm and its shell, but not this process. Then its parent changes.
-setInterval(() => process.ppid === ppid || process.exit(), 200);
+setInterval(() => {
+  if (process.ppid !== ppid) process.exit();
+}, 200);
 process.on('exit', () => [compiler, server].forEach((child) => child?.kill('SIGKILL')));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit());

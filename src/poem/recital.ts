@@ -10,11 +10,14 @@ export function createRecital(stanzas: readonly string[], intervalMs: number): S
     sendNext();
 
     function sendNext(): void {
-      const stanza = stanzas[next] ?? '';
-      // Skip this beat while the reader's buffer is full.
-      if (next < stanzas.length && !reader.send(stanza)) return;
+      const stanza = stanzas[next];
+      if (stanza === undefined) return end();
+      if (!reader.send(stanza)) return; // Skip this beat while the reader's buffer is full.
       next += 1;
-      if (next < stanzas.length) return;
+      if (next === stanzas.length) end();
+    }
+
+    function end(): void {
       leave();
       reader.close(1000); // All is done (RFC 6455 section 7.4.1).
     }
