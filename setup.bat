@@ -44,13 +44,14 @@ echo Checking the site ...
 if not "%errorlevel%"=="0" goto no_site
 echo Checking that IIS can reach the folder ...
 if "%ROOT:~-1%"=="\" goto in_root
-rem "call" expands %SystemDrive% and the like. %REG% has no quotes, as "for" would drop one.
+rem "call" expands %SystemDrive% and the like. "for" drops a quote if its command starts with one.
 set "PROFILES="
 for /f "tokens=2,*" %%A in ('%REG% query "%USERS%" /v ProfilesDirectory') do call set "PROFILES=%%B"
 set "ABOVE=%ROOT%"
 call :climb
 if not "%errorlevel%"=="0" goto in_profile
-rem Node.js prints nothing if the real folder is this one, or if there is no Node.js.
+rem The real path knows no links, nor drives of subst (libuv, uv_fs_realpath). Without a difference,
+rem or without Node.js, this prints nothing.
 cd /d "%ROOT%"
 set "REAL=path.relative('.', fs.realpathSync.native('.'))"
 for /f "delims=" %%I in ('node.exe -p "%REAL%" 2^>nul') do goto is_link
@@ -98,7 +99,6 @@ for %%I in (node.exe) do set "NODE=%%~$MACHINE_PATH:I"
 if "%NODE%"=="" goto no_node
 rem nvm's folder in the PATH is a link, so node.exe itself has to say where it is.
 set "REAL="
-rem Without "call", "for" would drop a quote.
 for /f "delims=" %%I in ('call "%NODE%" -p "fs.realpathSync(process.execPath)"') do set "REAL=%%I"
 if "%REAL%"=="" goto node_fails
 set "ABOVE=%REAL%"
