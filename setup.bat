@@ -200,6 +200,7 @@ echo setup.bat /remove  removes the application from IIS and keeps the folder
 echo setup.bat /?       shows this help
 echo.
 echo Run it as administrator. You can change the site, path and pool at the top of setup.bat.
+echo An application that is already there keeps its pool.
 echo The variable APPCMD can name another appcmd.exe.
 echo In a script, run "setup.bat <nul": it then does not wait for a key.
 exit /b 0

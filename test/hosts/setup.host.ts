@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { test } from 'node:test';
+import { before, test } from 'node:test';
 import * as wine from './wine.js';
 
 /** The double of appcmd and icacls: node.exe under their names, which runs this first. */
@@ -23,6 +23,7 @@ exit(new RegExp(FAIL).test(call.join(' ')) ? 5 : 0);
 `;
 const SETUP = readFileSync(join(wine.ROOT, 'setup.bat'));
 const SYSTEM = 'HKLM\\SYSTEM\\CurrentControlSet\\Control\\Session Manager\\Environment';
+const USER = 'HKCU\\Environment';
 const APP = 'Default Web Site/dante';
 const LIST = ['appcmd', 'list', 'app', APP];
 const ADD = ['add', 'app', '/site.name:Default Web Site', '/path:/dante'];
@@ -49,10 +50,7 @@ const MOVED = calls('C:\\users2', ['set', 'vdir', `${APP}/`]);
 const DELETE = ['appcmd', 'delete', 'app', APP];
 const LOCKED = config('lock');
 
-/**
- * `fail`: which calls fail, by default `list app`, as nothing is registered. `site`: what `list
- * site` prints. `says`: what setup.bat prints.
- */
+/** `fail`: calls that fail, by default `list app`; `site`: the answer to `list site`. */
 type Options = {
   [key in 'app' | 'arg' | 'fail' | 'path' | 'port' | 'user' | 'appcmd' | 'site' | 'says']?: string
 };
@@ -70,7 +68,7 @@ const RUNS: [folder: string, options: Options, messages: string[], made: number 
   ['x', { fail: 'site' }, ['IIS has no site "Default Web Site".'],
     [...calls('').slice(0, 2), SITE.slice(0, 3)]],
   ['USERS\\a (b)\\c & d', {}, ['"C:\\USERS\\a (b)\\c & d" is in a user profile or on a share'], 2],
-  ['\\\\server\\share\\x', { path: '\\\\server\\share\\x;' }, ['"\\\\server\\share\\x" is in a user'], 2],
+  ['\\\\server\\share\\x', { path: '\\\\server\\share\\x;' }, ['"\\\\server\\share\\x" is in'], 2],
   ['link', { path: 'C:\\link;%ProgramFiles%\\nodejs' }, ['"C:\\link" is a link, or on a'], 2],
   ['drive e\\x', { path: 'C:\\nodejs' }, ['"E:\\x" is a link, or on a'], 2],
   ['drive d', {}, ['"D:\\" is a whole drive'], 2],
@@ -110,12 +108,17 @@ for (const name of ['windows/system32/inetsrv/appcmd', 'windows/system32/icacls'
   symlinkSync(String(wine.NODE_EXES[0]), double);
 }
 const DEVICES = join(wine.folder, 'dosdevices');
-for (const letter of ['d', 'e']) {
-  symlinkSync(wine.drive(`drive ${letter}`), join(DEVICES, `${letter}:`));
-}
+symlinkSync(wine.drive('drive d'), join(DEVICES, 'd:'));
+symlinkSync(wine.drive('drive e'), join(DEVICES, 'e:'));
 mkdirSync(join(DEVICES, 'unc', 'server'), { recursive: true });
 symlinkSync(wine.drive('share'), join(DEVICES, 'unc', 'server', 'share'));
 symlinkSync(wine.drive('users', 'a b'), wine.drive('link'));
+before(async () => {
+  const set = (key: string, name: string, value: string) =>
+    wine.start(['reg', 'add', key, '/v', name, '/d', value, '/f'], wine.folder, {}).ended;
+  await set(SYSTEM, 'NODES', 'C:\\a & (b)');
+  for (const name of ['NODES', 'NVM_SYMLINK']) await set(USER, name, 'C:\\users\\a b');
+});
 
 for (const [name, options, texts, wanted] of RUNS) {
   const title = `${JSON.stringify(options)}: ${texts.join() || 'no error'}`;
@@ -135,8 +138,6 @@ for (const [name, options, texts, wanted] of RUNS) {
       ANSWER: options.site ?? `${BOUND.replace('7', '1')},http/*:80:,state:Started)`,
     }).ended;
     await call('reg', 'add', SYSTEM, '/v', 'Path', '/t', 'REG_EXPAND_SZ', '/d', path, '/f');
-    await call('reg', 'add', SYSTEM, '/v', 'NODES', '/d', 'C:\\a & (b)', '/f');
-    await call('reg', 'add', 'HKCU\\Environment', '/v', 'NVM_SYMLINK', '/d', 'C:\\a & (b)', '/f');
     await call('reg', options.port ? 'add' : 'delete', SYSTEM, '/v', 'PORT', '/f');
     await call('reg', options.user ? 'delete' : 'add', 'HKU\\S-1-5-19', '/f');
     const log = wine.drive('log');
