@@ -50,8 +50,7 @@ for /f "tokens=2,*" %%A in ('%REG% query "%USERS%" /v ProfilesDirectory') do cal
 set "ABOVE=%ROOT%"
 call :climb
 if not "%errorlevel%"=="0" goto in_profile
-rem The real path knows no links, nor drives of subst (libuv, uv_fs_realpath). Without a difference,
-rem or without Node.js, this prints nothing.
+rem This prints only if a link or a drive of subst leads to the folder (libuv, uv_fs_realpath).
 cd /d "%ROOT%"
 set "REAL=path.relative('.', fs.realpathSync.native('.'))"
 for /f "delims=" %%I in ('node.exe -p "%REAL%" 2^>nul') do goto is_link
@@ -104,7 +103,7 @@ if "%REAL%"=="" goto node_fails
 set "ABOVE=%REAL%"
 call :climb
 if "%errorlevel%"=="0" goto check_port
-echo WARNING: "%REAL%" is in a user profile or on a share, where IIS cannot start it. 1>&2
+echo WARNING: "%REAL%" is %WHERE%, where IIS cannot start it. 1>&2
 goto install_node
 :no_node
 echo WARNING: node.exe is not in the machine's PATH, so IIS cannot start it. 1>&2
@@ -157,9 +156,11 @@ echo "%SystemDrive%\inetpub\logs\LogFiles\W3SVC%ID%", and look for it in .github
 pause
 exit /b 0
 
-rem Returns 1 if ABOVE is in a user profile or on a share.
+rem Returns 1 if ABOVE is in a user profile or on a share, and says in WHERE which.
 :climb
+set "WHERE=on a share"
 if "%ABOVE:~0,2%"=="\\" exit /b 1
+set "WHERE=in a user profile"
 if /i "%ABOVE%"=="%PROFILES%" exit /b 1
 set "BELOW=%ABOVE%"
 for %%I in ("%ABOVE%\..") do set "ABOVE=%%~fI"
@@ -235,7 +236,7 @@ goto failed
 echo "%ROOT%" is a whole drive, and IIS would be allowed to read all of it. 1>&2
 goto move
 :in_profile
-echo "%ROOT%" is in a user profile or on a share, where IIS cannot start Node.js. 1>&2
+echo "%ROOT%" is %WHERE%, where IIS cannot start Node.js. 1>&2
 goto move
 :is_link
 echo "%ROOT%" is a link, or on a drive of subst or net use. IIS may not have it. 1>&2
