@@ -20,8 +20,7 @@ const streamUrl = new URL(`ws${location.search}`, import.meta.url);
 streamUrl.username = '';
 streamUrl.password = '';
 
-/** @type {WebSocket | undefined} */
-let socket;
+/** @type {WebSocket | undefined} */ let socket;
 
 const reading = new Reading({
   // A progress bar without `max` means a stream without end.
@@ -44,10 +43,7 @@ const reading = new Reading({
   onState: tell,
 });
 
-/**
- * Sends a message to the stream. Returns false if there is no open connection.
- * @param {string} text at most 1 KiB
- */
+/** Sends at most 1 KiB. Returns false without an open connection. @param {string} text */
 export function send(text) {
   if (socket?.readyState !== WebSocket.OPEN) return false;
   socket.send(text);
@@ -69,11 +65,8 @@ const count = () => `${reading.heard}${reading.total === Infinity ? '' : ` of ${
 const unit = status.dataset['unit'] ?? 'Message';
 const position = () => (reading.heard ? `${unit} ${count()}` : 'Connected');
 const ending = () => (reading.state.isEarly ? 'Ended early' : 'The end');
-/** Why it waits. */
-function reason() {
-  const { status } = reading.state;
-  return status === undefined ? 'Connection lost' : REASONS[status] ?? `HTTP ${status}`;
-}
+const reason = ({ status } = reading.state) =>
+  (status === undefined ? 'Connection lost' : REASONS[status] ?? `HTTP ${status}`);
 const resume = () => reading.resume();
 
 /** The status text of each state, and the button's label and action. */
@@ -97,12 +90,9 @@ function tell(state) {
   status.textContent = text() + (seconds === undefined ? '' : wait);
   action.textContent = label;
   document.body.dataset['state'] = state.name;
-  if (reading.total === Infinity) {
-    progress.removeAttribute('value');
-  } else {
-    progress.max = reading.total;
-    progress.value = reading.heard;
-  }
+  const { total, heard } = reading;
+  if (total === Infinity) progress.removeAttribute('value');
+  else Object.assign(progress, { max: total, value: heard });
   told = state;
 }
 

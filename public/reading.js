@@ -1,26 +1,24 @@
 // @ts-check
 /**
  * The client without the page: when to connect, from where, and when to stop. It does not use the
- * DOM, so tests can run it on fake sockets, fake time and fake answers.
+ * DOM, so that tests can run it in memory.
  *
  * @typedef {Pick<WebSocket, 'onopen' | 'onmessage' | 'onclose' | 'close'>} Socket
  * @typedef {object} State What the reading does now.
  * @property {'connecting' | 'reading' | 'waiting' | 'paused' | 'ended'} name
  * @property {number} [seconds] the rest of a wait, 0 during an attempt; none if `resume()` ends it
- * @property {number | undefined} [status] why it waits: the HTTP status of the last answer, 0 if
- *   there was no connection, 4008 if this client sent too many messages, undefined if a connection
- *   was lost and none has failed since
+ * @property {number | undefined} [status] why it waits: the HTTP status of the last answer, 0
+ *   without one, 4008 after too many messages, undefined after a loss
  * @property {boolean} [isEarly] whether it ended before its last message
  *
  * @typedef {object} Options What a reading works with.
- * @property {number} total how many messages there are, unless the server says so; Infinity for a
- *   stream without end
+ * @property {number} total how many messages there are, Infinity without an end; hello may differ
  * @property {(from: number, epoch: string | undefined) => Socket} connect opens a socket that
  *   continues after `from` messages of an epoch; its binary messages are ArrayBuffers
  * @property {(signal: AbortSignal) => Promise<number>} ask sends a plain request that follows no
  *   redirect; resolves with the HTTP status, rejects without a connection
  * @property {(message: string) => void} onMessage gets every message, once, in order
- * @property {() => void} onClear another epoch begins: what was heard is no longer there
+ * @property {() => void} onClear forgets what was heard: another epoch begins
  * @property {(state: State) => void} onState gets every state, and each second of waiting
  */
 
@@ -36,20 +34,15 @@ const MAX_EARLY_ENDS = 3; // Without a message in between, before it stops.
 export class Reading {
   /** How many messages were heard. */
   heard = 0;
-  /** @type {State} */
-  state = { name: 'paused' };
-  /** @type {Options} */
-  #options;
-  /** @type {Socket | undefined} */
-  #socket;
+  /** @type {State} */ state = { name: 'paused' };
+  /** @type {Options} */ #options;
+  /** @type {Socket | undefined} */ #socket;
   /** @type {number | undefined} Ends a wait, a plain request, or a connection that is silent. */
   #timer;
   /** @type {AbortController | undefined} Of the plain request that waits for its answer. */
   #asking;
-  /** @type {number | undefined} As in State. */
-  #status;
-  /** @type {string | undefined} Of the messages that were heard. */
-  #epoch;
+  /** @type {number | undefined} As in State. */ #status;
+  /** @type {string | undefined} Of the messages that were heard. */ #epoch;
   #earlyEnds = 0; // Since the last message.
   #attempts = 0; // Since the server was last heard.
   #lostAtMs = 0; // When the first of them failed.
@@ -95,14 +88,13 @@ export class Reading {
   async #attempt() {
     // The last one may still wait, for a dead connection or for a password.
     if (this.#status === undefined || this.#asking) return this.#connect();
-    const asking = new AbortController();
-    this.#asking = asking;
+    const asking = (this.#asking = new AbortController());
     this.#timer = setTimeout(() => {
       this.#status = 0;
       this.#connect(); // A host may pass on WebSockets, but no plain requests.
     }, MAX_ANSWER_MS);
     const status = await this.#options.ask(asking.signal).catch(() => 0);
-    if (asking.signal.aborted) return;
+    if (this.#asking !== asking) return; // Nobody needs the answer any more.
     this.#asking = undefined;
     this.#status = status;
     // Another request may ask for a password again.
@@ -115,7 +107,8 @@ export class Reading {
     this.#drop();
     const socket = (this.#socket = this.#options.connect(this.heard, this.#epoch));
     socket.onopen = () => {
-      this.#stopAsking();
+      this.#asking?.abort();
+      this.#asking = undefined;
       this.#status = undefined;
       this.#watch();
       this.#setState({ name: 'reading' });
@@ -194,13 +187,9 @@ export class Reading {
   /** @param {State} state one that ends only by a call from outside */
   #stop(state) {
     this.#drop();
-    this.#stopAsking();
-    this.#setState(state);
-  }
-
-  #stopAsking() {
     this.#asking?.abort();
     this.#asking = undefined;
+    this.#setState(state);
   }
 
   /** @param {State} state */
