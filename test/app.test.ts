@@ -238,15 +238,21 @@ test('a client that does not read its responses is destroyed after 60 s', async 
   await until(() => unread.received, 'the refusal');
   clock.advance(2010);
   assert.equal(unread.destroyed, true);
+  const idle = connect('GET /no HTTP/1.1\r\nHost: x\r\n\r\n');
+  await until(() => idle.received, 'the response');
+  clock.advance(119_999);
+  assert.equal(idle.destroyed, false, 'an idle connection has 120 s');
+  clock.advance(1001);
+  assert.equal(idle.destroyed, true);
 });
 
 test('a stream with an origin says hello, and tells each client where it is', async (t) => {
   const asked: unknown[] = [];
-  const begun: number[] = [];
+  const begun: unknown[] = [];
   const { connect } = startInMemory(t, {
     total: 5,
     origin: ({ url }) => ({ epoch: 'b', earliest: asked.push(url) && 2 }),
-    begin: (_, from) => void begun.push(from),
+    begin: (_, from, { url }) => void begun.push([from, url]),
   });
   const rows: [query: string, from: number | undefined][] = [
     ['', 2], ['?from=1', 2], ['?from=4', 4], ['?from=5', 5], ['?from=6', undefined],
@@ -264,7 +270,8 @@ test('a stream with an origin says hello, and tells each client where it is', as
     else assert.equal(first, `\x82${String.fromCharCode(hello.length)}${hello}`);
   }
   assert.deepEqual(asked, rows.map(([query]) => `/ws${query}`));
-  assert.deepEqual(begun, rows.flatMap(([, from]) => from ?? []));
+  const opened = rows.filter(([, from]) => from !== undefined);
+  assert.deepEqual(begun, opened.map(([query, from]) => [from, `/ws${query}`]));
 });
 
 test('close() resolves once when the readers have left and the stream has closed', async (t) => {
