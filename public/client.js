@@ -21,7 +21,6 @@ streamUrl.username = '';
 streamUrl.password = '';
 
 /** @type {WebSocket | undefined} */ let socket;
-
 const reading = new Reading({
   // A progress bar without `max` means a stream without end.
   total: progress.hasAttribute('max') ? progress.max : Infinity,

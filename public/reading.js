@@ -29,7 +29,6 @@ const LONG_WAIT_MS = 60_000;
 const MAX_SILENCE_MS = 12_000; // Then a connection is lost: the server speaks every 5 s.
 const MAX_ANSWER_MS = 3_000; // How long a plain request may take.
 const TOO_MANY = 4008; // The server's close code for a client that sends too many messages.
-const MAX_EARLY_ENDS = 3; // Without a message in between, before it stops.
 
 export class Reading {
   /** How many messages were heard. */
@@ -51,7 +50,6 @@ export class Reading {
   /** @param {Options} options */
   constructor(options) {
     this.#options = options;
-    /** How many messages there are. */
     this.total = options.total;
   }
 
@@ -132,7 +130,7 @@ export class Reading {
       if (this.total === Infinity || this.heard >= this.total) return this.#stop({ name: 'ended' });
       // A proxy may have ended it. Or there are fewer messages than the page expects.
       this.#earlyEnds += 1;
-      if (this.#earlyEnds > MAX_EARLY_ENDS) this.#stop({ name: 'ended', isEarly: true });
+      if (this.#earlyEnds > 3) this.#stop({ name: 'ended', isEarly: true });
       else this.#wait();
     };
     this.#watch();

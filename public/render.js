@@ -1,6 +1,4 @@
 // @ts-check
-const MAX_VERSES = 100; // A longer text is no stanza, and so many elements would be slow.
-
 /**
  * Draws a message of the poem: a stanza, its verses separated by line feeds. Replace it to draw
  * another stream. Keep nothing between calls: the list may be cleared at any time.
@@ -8,7 +6,7 @@ const MAX_VERSES = 100; // A longer text is no stanza, and so many elements woul
  */
 export function render(message) {
   const verses = message.split('\n');
-  if (verses.length > MAX_VERSES) return message;
+  if (verses.length > 100) return message; // It is no stanza, and would take many elements.
   const stanza = document.createDocumentFragment();
   for (const verse of verses) {
     const line = document.createElement('span');
