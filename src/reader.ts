@@ -34,8 +34,10 @@ export class Reader extends WebSocket {
       'sec-websocket-version': '13', 'sec-websocket-key': request.headers['sec-websocket-key'],
     } }, socket, Buffer.alloc(0), [], { maxLength: MAX_MESSAGE_BYTES });
     if (hello) this.once('open', () => super.send(Buffer.from(hello)));
-    // It would keep `head`, too. It reads that from the socket, once it is open.
+    // It would keep `head`, too. It reads that from the socket, first of all, once it is open.
     process.nextTick((bytes: Buffer) => socket.unshift(bytes), head);
+    process.nextTick(() => socket.resume());
+    socket.pause();
     socket.on('data', ({ length }: Buffer) => this.#count(length)); // After the library.
   }
 

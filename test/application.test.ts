@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp, SCRIPT, type OnRequest } from '../dist/app.js';
+import type { Stream } from '../dist/reader.js';
 import { textReply, type Reply } from '../dist/reply.js';
 import { createStream, listen, startApp, startInMemory } from './support/app.js';
 import { collect, connectTo, exchange, handshake, request } from './support/raw.js';
@@ -134,6 +135,18 @@ test('clients that leave while onRequest waits cost nothing', async (t) => {
   }
   assert.equal((await get('/')).status, 200);
   assert.deepEqual(mock.calls.map((call) => call.arguments), []);
+});
+
+test('frames that come while onRequest waits are read after it, in order', async (t) => {
+  const seen: unknown[] = [];
+  const begin: Stream['begin'] = (reader) =>
+    void reader.on('message', ({ data }) => seen.push(data));
+  const { connect } = startInMemory(t, { begin }, () => sleep(50, undefined));
+  const socket = connect(`${handshake()}\x81\x81\0\0\0\0a\x81\x81\0\0\0\0b`);
+  await sleep(10);
+  for (const text of 'cd') socket.sendFrame(0x81, text);
+  await until(() => seen.length === 4, 'the messages');
+  assert.deepEqual(seen, ['a', 'b', 'c', 'd']);
 });
 
 test('shutting down asks onRequest no more, but sends what it answers', async (t) => {
