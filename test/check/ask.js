@@ -5,12 +5,17 @@ const { once } = require('node:events');
 const http = require('node:http');
 const http2 = require('node:http2');
 const { connect, isIP } = require('node:net');
+const { setTimeout: sleep } = require('node:timers/promises');
 const tls = require('node:tls');
 const zlib = require('node:zlib');
 
-const MAX_BYTES = 16 * 2 ** 20; // Of a body, packed or not.
 const OVER_HTTP2 = ' over HTTP/2';
-const LIMIT = { maxOutputLength: MAX_BYTES };
+const MAX_BYTES = 16 * 2 ** 20; // Of a body, packed or not.
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'; // RFC 6455 section 1.3.
+/** @type {Record<string, (bytes: Buffer, options: zlib.ZlibOptions) => Buffer>} */
+const CODINGS = {
+  gzip: zlib.gunzipSync, deflate: zlib.inflateSync, br: zlib.brotliDecompressSync,
+};
 
 /**
  * @typedef {object} Answer
@@ -19,154 +24,128 @@ const LIMIT = { maxOutputLength: MAX_BYTES };
  * @property {string} body
  * @property {string} over '' over HTTP/1.1
  * @property {import('node:stream').Duplex} [socket] after an upgrade
- * @property {string} [accept] what Sec-WebSocket-Accept must be; none over HTTP/2
+ * @property {string} [accept] what Sec-WebSocket-Accept must be; over HTTP/1.1 only
+ * @typedef {http.OutgoingHttpHeaders} Headers
  */
 
 /** Sends a request, or a handshake with the method UPGRADE. Throws an error with a code.
- * @param {URL} url @param {string} method @param {http.OutgoingHttpHeaders} more
- * @param {number} timeoutMs @returns {Promise<Answer>} */
-async function ask(url, method, more, timeoutMs) {
-  const isHandshake = method === 'UPGRADE';
+ * @param {URL} url @param {string} method @param {Headers} more @param {number} timeoutMs
+ * @returns {Promise<Answer>} */
+function ask(url, method, more, timeoutMs) {
   const headers = {
     'User-Agent': 'Mozilla/5.0', 'Accept-Language': 'en', 'Accept-Encoding': 'gzip, deflate, br',
-    ...isHandshake && { Origin: url.origin, 'Sec-WebSocket-Version': '13',
+    ...method === 'UPGRADE' && { Origin: url.origin, 'Sec-WebSocket-Version': '13',
       'Sec-WebSocket-Extensions': 'permessage-deflate', 'Cache-Control': 'no-cache' },
     ...more,
   };
-  /** @type {import('node:net').Socket[]} */
-  const sockets = [];
-  const exchange = async (/** @type {string[]} */ protocols) => {
-    const socket = open(url, protocols);
-    sockets.push(socket.on('error', () => {})); // The first one arrives below.
-    await once(socket, 'encrypted' in socket ? 'secureConnect' : 'connect');
-    const isH2 = 'alpnProtocol' in socket && socket.alpnProtocol === 'h2';
-    if (!isH2) return askOverHttp1(socket, url, method, headers);
-    return askOverHttp2(socket, url, method, headers)
+  const exchange = async () => {
+    const socket = await open(url, ['h2', 'http/1.1']);
+    const isHttp2 = 'alpnProtocol' in socket && socket.alpnProtocol === 'h2';
+    if (!isHttp2) return askOverHttp1(socket, url, method, headers);
+    const answer = await askOverHttp2(socket, url, method, headers)
       .catch((error) => { throw Object.assign(error, { over: OVER_HTTP2 }); });
+    // A host that speaks HTTP/2 need not offer WebSockets there.
+    return answer ?? askOverHttp1(await open(url, ['http/1.1']), url, method, headers);
   };
-  const late = Object.assign(new Error(`no complete response within ${timeoutMs / 1000} s`),
-    { code: 'TIMEOUT' });
-  /** @type {NodeJS.Timeout | undefined} */
-  let timer;
-  const timeout = new Promise((_, reject) => (timer = setTimeout(reject, timeoutMs, late)));
-  // A host that offers HTTP/2 need not offer WebSockets there.
-  const answer = exchange(['h2', 'http/1.1']).then((first) => first ?? exchange(['http/1.1']));
-  try {
-    return /** @type {Answer} */ (await Promise.race([answer, timeout]));
-  } catch (error) {
-    for (const socket of sockets) socket.destroy();
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
+  const late = sleep(timeoutMs).then(() => {
+    const message = `no complete response within ${timeoutMs / 1000} s`;
+    throw Object.assign(new Error(message), { code: 'TIMEOUT' });
+  });
+  return Promise.race([exchange(), late]);
 }
 
 /** @param {URL} url @param {string[]} ALPNProtocols */
-function open({ protocol, hostname, port }, ALPNProtocols) {
-  const host = hostname.replace(/^\[|\]$/g, '');
+async function open({ protocol, hostname, port }, ALPNProtocols) {
   const isSecure = protocol === 'https:';
+  const host = hostname.replace(/^\[|\]$/g, '');
+  // Without autoSelectFamily, Node 18 tries ::1 only.
   const to = { host, port: Number(port) || (isSecure ? 443 : 80), autoSelectFamily: true };
-  if (!isSecure) return connect(to); // Without autoSelectFamily, Node 18 tries ::1 only.
-  return tls.connect({ ...to, ALPNProtocols, ...!isIP(host) && { servername: host } });
+  const name = isIP(host) ? {} : { servername: host };
+  const socket = isSecure ? tls.connect({ ...to, ...name, ALPNProtocols }) : connect(to);
+  await once(socket, isSecure ? 'secureConnect' : 'connect');
+  return socket.on('error', () => {}); // Whoever uses it learns of it.
 }
 
 /** @param {import('node:net').Socket} socket @param {URL} url @param {string} method
- * @param {http.OutgoingHttpHeaders} more @returns {Promise<Answer>} */
+ * @param {Headers} more @returns {Promise<Answer>} */
 async function askOverHttp1(socket, url, method, more) {
   const isHandshake = method === 'UPGRADE';
   const key = randomBytes(16).toString('base64');
-  const headers = {
-    Host: url.host, Connection: isHandshake ? 'Upgrade' : 'keep-alive',
-    ...isHandshake && { Upgrade: 'websocket', 'Sec-WebSocket-Key': key }, ...more,
-  };
-  const request = http.request({ path: url.pathname + url.search, headers,
-    method: isHandshake ? 'GET' : method, createConnection: () => socket });
-  // Node.js takes a 101 for an upgrade only if it has both of its headers.
-  request.on('information', ({ statusCode }) => {
-    if (statusCode === 101) request.destroy(new Error('101 without Upgrade and Connection'));
-  }).on('error', () => {}).end();
+  const upgrade = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Key': key };
+  const own = isHandshake ? upgrade : { Connection: 'keep-alive' };
+  const request = http.request({
+    method: isHandshake ? 'GET' : method, path: url.pathname + url.search,
+    headers: { Host: url.host, ...own, ...more }, createConnection: () => socket,
+  });
+  request.on('error', () => {}).end(); // The first one arrives below.
   const events = [once(request, 'response'), once(request, 'upgrade')];
   const [response, upgraded, head] = await Promise.race(events);
-  const { statusCode: status, headers: came } = response;
-  const guid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'; // RFC 6455 section 1.3.
-  const accept = createHash('sha1').update(key + guid).digest('base64');
-  if (upgraded) {
-    upgraded.on('error', () => {}).unshift(head); // After an error it closes.
-    return { status, headers: came, body: '', over: '', socket: upgraded, accept };
-  }
-  const body = await read(response, came['content-encoding']);
-  socket.destroy();
-  return { status, headers: came, body, over: '' };
+  upgraded?.unshift(head);
+  const body = upgraded ? '' : await read(response, response.headers);
+  const accept = createHash('sha1').update(key + GUID).digest('base64');
+  const { statusCode: status, headers } = response;
+  return { status, headers, body, over: '', accept, socket: upgraded ?? socket.destroy() };
 }
 
 /** Resolves with undefined if it is a handshake, and the host offers none over HTTP/2.
  * @param {import('node:net').Socket} socket @param {URL} url @param {string} method
- * @param {http.OutgoingHttpHeaders} more @returns {Promise<Answer | undefined>} */
-async function askOverHttp2(socket, url, method, { Connection: _, ...headers }) {
+ * @param {Headers} more @returns {Promise<Answer | undefined>} */
+async function askOverHttp2(socket, url, method, { Connection: _, ...more }) {
   const isHandshake = method === 'UPGRADE';
   const session = http2.connect(url.origin, { createConnection: () => socket });
   const [settings] = await once(session.on('error', () => {}), 'remoteSettings');
   if (isHandshake && !settings.enableConnectProtocol) return void session.destroy();
-  const target = { ':path': url.pathname + url.search, ':scheme': 'https', ':authority': url.host };
-  const extended = { ':method': 'CONNECT', ':protocol': 'websocket', ...target, ...headers };
-  const stream = isHandshake ? session.request(extended, { endStream: false })
-    : session.request({ ':method': method, ...target, ...headers });
+  const line = isHandshake ? { ':method': 'CONNECT', ':protocol': 'websocket' }
+    : { ':method': method };
+  const target = { ':scheme': 'https', ':authority': url.host, ':path': url.pathname + url.search };
+  const stream = session.request({ ...line, ...target, ...more }, { endStream: !isHandshake });
   stream.on('error', () => {}).on('close', () => session.destroy());
-  const closed = once(stream, 'close').then(() => { throw new Error('no response on a stream'); });
-  const [came] = await Promise.race([once(stream, 'response'), closed]);
-  const status = Number(came[':status']);
-  const answer = { headers: came, over: OVER_HTTP2 };
-  if (isHandshake && status === 200) return { ...answer, status: 101, body: '', socket: stream };
-  const body = await read(stream, came['content-encoding']);
-  stream.destroy();
-  return { ...answer, status, body };
+  const closed = once(stream, 'close').then(() => { throw new Error('no response'); });
+  const [headers] = await Promise.race([once(stream, 'response'), closed]);
+  const answer = { headers, over: OVER_HTTP2, socket: stream };
+  if (isHandshake && headers[':status'] === 200) return { ...answer, status: 101, body: '' };
+  return { ...answer, status: headers[':status'], body: await read(stream, headers) };
 }
 
-/** Reads a body, and unpacks it. @param {AsyncIterable<Buffer>} stream @param {string} [coding] */
-async function read(stream, coding = '') {
-  /** @type {Buffer[]} */
+/** Reads a body, and unpacks it.
+ * @param {AsyncIterable<Buffer>} stream @param {http.IncomingHttpHeaders} headers */
+async function read(stream, { 'content-encoding': coding = '' }) {
   const chunks = [];
   let size = 0;
   for await (const chunk of stream) {
+    chunks.push(chunk);
     size += chunk.length;
     if (size > MAX_BYTES) throw new Error(`a body of more than ${MAX_BYTES} bytes`);
-    chunks.push(chunk);
   }
   const bytes = Buffer.concat(chunks);
-  if (size === 0) return ''; // As of a 304.
-  if (/^(x-)?gzip$/i.test(coding)) return `${zlib.gunzipSync(bytes, LIMIT)}`;
-  if (/^br$/i.test(coding)) return `${zlib.brotliDecompressSync(bytes, LIMIT)}`;
-  if (!/^deflate$/i.test(coding)) return `${bytes}`;
-  // Some hosts leave out the header of zlib (RFC 1950 section 2.2).
-  const isRaw = ((bytes[0] ?? 0) & 15) !== 8;
-  return `${isRaw ? zlib.inflateRawSync(bytes, LIMIT) : zlib.inflateSync(bytes, LIMIT)}`;
+  const unpack = size > 0 ? CODINGS[coding.toLowerCase()] : undefined; // A 304 has no body.
+  return `${unpack?.(bytes, { maxOutputLength: MAX_BYTES }) ?? bytes}`;
 }
 
-/** Collects when what comes on a stream; `code` is 0 until it ends.
+/** Collects frames until the stream ends; `code` is 0 until then.
  * @param {import('node:stream').Duplex} socket */
 function follow(socket) {
   const openedMs = performance.now();
   const counts = { messages: 0, longestMs: 0, firstMs: Infinity, code: 0 };
   const reader = { socket, openedMs, lastMs: openedMs, ...counts };
-  let bytes = Buffer.alloc(0); // Never more than a chunk, and the start of a frame.
-  let left = 0; // How many bytes of the current message are still to come.
+  let bytes = Buffer.alloc(0);
+  let left = 0; // How much of the current frame is still to come: it is counted, but not kept.
   socket.on('close', () => (reader.code ||= 1006)).on('data', (chunk) => {
     bytes = Buffer.concat([bytes, chunk]);
     for (;;) {
       const skipped = Math.min(left, bytes.length);
       [bytes, left] = [bytes.subarray(skipped), left - skipped];
       // Frames of a server are not masked (RFC 6455 section 5.2).
-      const [first = 0, second = 0] = bytes;
-      const isClose = first === 0x88;
-      const short = second & 127;
+      const [first = 0, short = 0] = bytes;
       const start = short < 126 ? 2 : short === 126 ? 4 : 10;
+      const isClose = first === 0x88;
       if (bytes.length < start + (isClose ? Math.min(short, 2) : 0)) return;
       const size = Math.min(start - 2, 6); // Of the length: 48 bits are enough.
       left = start + (size ? bytes.readUIntBE(start - size, size) : short);
       const nowMs = performance.now();
       reader.longestMs = Math.max(reader.longestMs, nowMs - reader.lastMs);
       reader.lastMs = nowMs;
-      // A code has two bytes; a close with one is an error of the protocol.
+      // A code has two bytes; a close with one byte breaks the protocol.
       if (isClose) reader.code ||= [1005, 1002][short] ?? bytes.readUInt16BE(start);
       if ((first & 15) === 1) reader.messages += 1;
       if ((first & 15) < 3) reader.firstMs = Math.min(reader.firstMs, nowMs);
