@@ -50,7 +50,7 @@ async function attempt(what, method, name, more, needed, better = /^/) {
   /** @type {import('./check/ask.js').Answer} */
   const answer = await ask(url, method, { ...headers, ...more }, timeoutMs).catch((error) => {
     const { code = '', message, over = '' } = error;
-    // Node.js rejects the Upgrade of a 426 over HTTP/2, browsers do not.
+    // Node.js rejects the Upgrade of a 426 over HTTP/2, Chromium does not.
     const is426 = over && method === 'GET' && name === 'ws';
     if (!is426) throw fault(what, `${line}${over}: ${message || code}`, code + over);
     warn('hidden', `${line}${over}: ${message}`);
@@ -123,7 +123,6 @@ async function checkFile(file) {
   const caching = inspect({ status, age, 'cache-control': headers['cache-control'] });
   const isAsked = /\bno-(cache|store)\b|\bmax-age=0\b/i.test(headers['cache-control'] ?? '');
   if (status !== 304 || Number(age) > 0 || !isAsked) warn('cache', `${seen}, then ${caching}`);
-  if (kind === 'script') files.push(...judge.readImports(body, url, files));
 }
 
 /** The most fundamental first: the first failure explains those that would follow.
@@ -147,7 +146,7 @@ const CHECKS = [
     if (verdicts.includes('perhaps')) warn('policy', all);
   }],
   ['its files are there, the same from each server', async () => {
-    for (const file of files) await checkFile(file); // It adds what a script imports.
+    for (const file of files) await checkFile(file);
   }],
   ['a browser can open the stream, and return', async () => {
     for (const request of REQUESTS) (await attempt(...request)).socket?.destroy();

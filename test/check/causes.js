@@ -1,15 +1,6 @@
 // @ts-check
 /** Which cause a fault has, and which setting of the host that was seen is its remedy. */
 
-/** By Server and Via. HAProxy sends neither, nor does dante. @type {Record<string, RegExp>} */
-const HOSTS = {
-  nginx: /nginx/i, Apache: /apache/i, Caddy: /caddy/i, lighttpd: /lighttpd/i, IIS: /microsoft/i,
-  Varnish: /varnish/i, HAProxy: /^ $/,
-};
-const FOLDER = { nginx: 'location /NAME/ { proxy_pass http://HOST:PORT/; }',
-  Apache: 'ProxyPass /NAME/ http://HOST:PORT/ upgrade=websocket',
-  Caddy: 'redir /NAME /NAME/, and handle_path /NAME/*' };
-
 /** By what was tried and what came; the first match counts.
  * @type {[pattern: RegExp, cause: string, settings?: Record<string, string>][]} */
 const CAUSES = [
@@ -21,19 +12,20 @@ const CAUSES = [
   [/ (ECONNREFUSED|E.*NOTFOUND|EAI_AGAIN)/, 'Nothing answers there: start it, or try another.'],
   [/CERT|ERR_TLS|UNABLE_TO/, 'Node.js trusts no such certificate, or not for this name. Is it ' +
     'yours? Set NODE_EXTRA_CA_CERTS to its file. Else renew it, or send the intermediate ones.'],
-  [/^page [A-Z]\S* over HTTP/, 'What is behind TLS does not speak HTTP/2: let ALPN offer http/1.1.'],
-  [/^hidden/, 'HTTP/2 has no Upgrade: browsers ignore it, other clients may not.',
+  [/^page [A-Z]\S* over HTTP/, 'What is behind TLS does not speak HTTP/2: offer http/1.1 (ALPN).'],
+  [/^hidden/, 'HTTP/2 has no Upgrade: WebKit rejects this, and may not return after a loss.',
     { nginx: 'proxy_hide_header Upgrade, but not where handshakes pass' }],
   [/ (ERR_SSL|EPROTO)|^page (HPE_|ECONN|400 .*HTTPS)/, 'Not that protocol: try http or https.'],
   [/^\w+ Z_/, 'The body does not fit its Content-Encoding: compress it once, or not at all.'],
   [/^(?!handshake)\w+ (TIMEOUT|ECONN)/, 'It hangs, or hangs up: see its log, try --timeout 60.'],
   [/^page 3/, 'The host redirects: check that address instead. For a login, use --header.'],
   [/ 401/, "The host asks for a login: try http://USER:PASSWORD@HOST/, or --header 'Cookie: …'."],
-  [/^password/, 'WebKit sends no password with a WebSocket: let a cookie stand for it.'],
-  [/^page 404 Not found\. The/, 'Correct the path, or let the host remove the folder.', FOLDER],
+  [/^password/, 'WebKit sends no password with a WebSocket: use a cookie.'],
+  [/^page 404 Not found\. The/, 'Correct the path, or let the host remove the folder.'],
   [/ 50\d/, 'The host reaches no server, or limits requests.', { IIS: 'see .github/HOSTING.md' }],
   [/^page/, 'That is not the page: correct the address, or what the host maps to it.'],
-  [/^slash/, 'The address lacks its slash: add it, and let the host redirect to it.', FOLDER],
+  [/^slash/, 'The address lacks its slash: add it, and let the host redirect to it.',
+    { Caddy: 'redir /NAME /NAME/' }],
   [/^differ/, 'The servers behind this address differ: deploy the same version to all.'],
   [/^stale/, 'A cache keeps old files: turn it off, or let it ask the server each time.',
     { nginx: 'proxy_cache off', Apache: 'CacheDisable /', Varnish: 'return (pass)' }],
@@ -41,7 +33,7 @@ const CAUSES = [
     'Cache-Control, ETag and If-None-Match.',
     { nginx: 'expires off', Varnish: 'return (pass)' }],
   [/^type/, 'Browsers do not use it so: pass on Content-Type, and type="module" of the page.'],
-  [/^file/, 'The host answers here itself: pass this path on as it is.', FOLDER],
+  [/^file/, 'The host answers here itself: pass this path on as it is.'],
   [/^policy/, 'Pass this header on. If it is your own, let connect-src, script-src and style-src ' +
     "have 'self': else it may stop the page."],
   [/^handshake 403 Pages/, 'The server sees another Host or Origin than the browser sends. Pass ' +
@@ -81,10 +73,10 @@ const CAUSES = [
 
 /** @type {Set<string>} */
 const hosts = new Set();
-/** Remembers which host has answered. @param {import('node:http').IncomingHttpHeaders} headers */
+/** Remembers which host answers. HAProxy does not say its name, nor does dante.
+ * @param {import('node:http').IncomingHttpHeaders} headers */
 function noteHost({ server = '', via = '' }) {
-  const names = Object.keys(HOSTS).filter((name) => HOSTS[name]?.test(`${server} ${via}`));
-  for (const name of names) hosts.add(name);
+  hosts.add(`${server}${via}`.toLowerCase() || 'haproxy');
 }
 
 /** What was seen, and the likely cause with its remedy. No control characters get through.
@@ -92,8 +84,9 @@ function noteHost({ server = '', via = '' }) {
 function explain(what, seen, came = '') {
   const text = `${what} ${came}`;
   const [, cause, settings = {}] = CAUSES.find(([pattern]) => pattern.test(text)) ?? [];
-  const remedies = [...hosts].filter((name) => settings[name])
-    .map((name) => ` In ${name}: ${settings[name]}.`);
+  const isSeen = (/** @type {string} */ name) => `${[...hosts]}`.includes(name.toLowerCase());
+  const remedies = Object.keys(settings).filter(isSeen).map((name) =>
+    ` In ${name}: ${settings[name]}.`);
   return `${seen.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '·')}\n    ${cause}${remedies.join('')}`;
 }
 

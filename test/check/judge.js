@@ -5,7 +5,6 @@
  * @typedef {{ url: URL, kind: 'page' | 'script' | 'style' | 'other', isModule: boolean }} File */
 
 const MAX_FILES = 50; // Of a page.
-const MAX_TEXT = 100_000; // Of a page or a script: what it loads stands at its top.
 
 /** @param {string} tag @param {string} name */
 function attribute(tag, name) {
@@ -18,7 +17,7 @@ function attribute(tag, name) {
 function readPage(html, page) {
   /** @type {File[]} */
   const files = [];
-  for (const [tag] of html.slice(0, MAX_TEXT).matchAll(/<(?:script|link)\b[^<>]*>/gi)) {
+  for (const [tag] of html.matchAll(/<(?:script|link)\b[^<>]*>/gi)) {
     const name = attribute(tag, 'src') || attribute(tag, 'href');
     if (!name || !URL.canParse(name, page.href)) continue;
     const [rel, type] = [attribute(tag, 'rel'), attribute(tag, 'type')];
@@ -29,17 +28,6 @@ function readPage(html, page) {
   }
   const own = files.filter(({ url }) => url.origin === page.origin).slice(0, MAX_FILES);
   return { files: own, max: Number(attribute(/<progress\b[^<>]*>/i.exec(html)?.[0] ?? '', 'max')) };
-}
-
-/** The modules that a script imports, but not those that are known.
- * @param {string} script @param {URL} url @param {File[]} known @returns {File[]} */
-function readImports(script, url, known) {
-  const top = script.slice(0, MAX_TEXT);
-  const names = top.matchAll(/\b(?:from|import)\s*["'](\.{1,2}\/[^"'\n]*)["']/g);
-  const hrefs = new Set(Array.from(names, ([, name = '']) => new URL(name, url).href));
-  for (const { url } of known) hrefs.delete(url.href);
-  return [...hrefs].slice(0, Math.max(0, MAX_FILES - known.length))
-    .map((href) => ({ url: new URL(href), kind: 'script', isModule: true }));
 }
 
 /** Why a browser does not use a file; '' if it does.
@@ -86,4 +74,4 @@ function refuseUpgrade({ headers, accept }) {
   return protocol === undefined ? '' : `Sec-WebSocket-Protocol is "${protocol}", not asked for`;
 }
 
-module.exports = { judgePolicy, readImports, readPage, refuseFile, refuseUpgrade };
+module.exports = { judgePolicy, readPage, refuseFile, refuseUpgrade };

@@ -68,6 +68,7 @@ const CHANGES: [last: RegExp, change: (bytes: string) => string][] = [
   [/changes the handshake/, (bytes) => bytes.replace(/(?<=-Accept: ).*/, 'x')],
   [/changes the handshake/,
     (bytes) => bytes.replace(/(?<= 101 .*\r\n)/, 'Sec-WebSocket-Protocol: x\r\n')],
+  [/too early/, (bytes) => bytes.replace(/(?<= 101 [^]*?\r\n\r\n)[^]*|^\x81[^]*/, '\x88\x01x')],
   [/Content-Type/, (bytes) => bytes.replace('text/javascript', 'text/plain')],
   [/type="module"/, (bytes) => bytes.replace('type="module"', '             ')],
   [/connect-src/, (bytes) => bytes.replace("default-src 'self'", 'default-src https:')],
