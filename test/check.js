@@ -67,12 +67,6 @@ async function attempt(what, method, name, more, needed, better = /^/) {
   return { ...answer, seen };
 }
 
-/** Opens the stream, and collects what comes. */
-async function openReader() {
-  const { socket } = await attempt('handshake', 'UPGRADE', 'ws', {}, /^101/);
-  return follow(/** @type {import('node:stream').Duplex} */ (socket)); // Every 101 has one.
-}
-
 /** Waits until the stream ends, or for `maxMs`, and resolves with what was seen. Throws if it is
  * silent for too long, is cut off, or ends too early.
  * @param {ReturnType<typeof follow>} reader @param {number} maxMs */
@@ -83,9 +77,9 @@ async function watch(reader, maxMs) {
     const nowMs = performance.now();
     const quietMs = nowMs - lastMs;
     const longestMs = Math.max(reader.longestMs, quietMs);
-    const [age, longest, quiet] = [nowMs - openedMs, longestMs, quietMs].map(Math.round);
-    const seen = `${messages} messages in ${age} ms, quiet for ${longest} ms, at last for ` +
-      `${quiet} ms, code ${code || 'none'}`;
+    const [age, quiet, last] = [nowMs - openedMs, longestMs, quietMs].map(Math.round);
+    const seen = `${messages} messages in ${age} ms, quiet for ${quiet} ms, at last for ` +
+      `${last} ms, code ${code || 'none'}`;
     if (longestMs > SILENT_MS) throw fault('held', seen);
     if (code === 1006 && nowMs - openedMs < 500) throw fault('handshake', seen);
     // It has survived such a silence of the server before.
@@ -168,7 +162,11 @@ const CHECKS = [
     if (max !== total) throw fault('max', `the page has ${max}, the stream ${total}`);
   }],
   ['what is sent arrives at once, and silence ends no stream', async () => {
-    const [quiet, busy] = await Promise.all([openReader(), openReader()]);
+    const open = async () => {
+      const { socket } = await attempt('handshake', 'UPGRADE', 'ws', {}, /^101/);
+      return follow(/** @type {import('node:stream').Duplex} */ (socket)); // Every 101 has one.
+    };
+    const [quiet, busy] = await Promise.all([open(), open()]);
     busy.socket.write(TOO_LONG);
     const seen = await watch(busy, timeoutMs);
     if (!busy.code) throw fault('held', `no close with 1009: ${seen}`); // 1000 if it is short.

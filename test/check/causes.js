@@ -5,14 +5,13 @@
  * @type {[pattern: RegExp, cause: string, settings?: Record<string, string>][]} */
 const CAUSES = [
   [/^many| 429|^pool 503/, 'The host limits a client: allow more.',
-    { nginx: 'limit_conn, limit_req', Apache: 'MaxRequestWorkers', HAProxy: 'maxconn',
-      IIS: 'Windows 10 serves ten at a time' }],
+    { nginx: 'limit_conn', HAProxy: 'maxconn', IIS: 'Windows 10 serves ten at a time' }],
   [/^pool/, 'The host reuses closed connections: keep idle ones for less than 120 s.',
     { IIS: 'src/iisnode.ts' }],
   [/ (ECONNREFUSED|E.*NOTFOUND|EAI_AGAIN)/, 'Nothing answers there: start it, or try another.'],
   [/CERT|ERR_TLS|UNABLE_TO/, 'Node.js trusts no such certificate, or not for this name. Is it ' +
     'yours? Set NODE_EXTRA_CA_CERTS to its file. Else renew it, or send the intermediate ones.'],
-  [/^page [A-Z]\S* over HTTP/, 'What is behind TLS does not speak HTTP/2: offer http/1.1 (ALPN).'],
+  [/^page [A-Z]\S* over/, 'What is behind TLS does not speak HTTP/2: offer http/1.1 (ALPN).'],
   [/^hidden/, 'HTTP/2 has no Upgrade: WebKit rejects this, and may not return after a loss.',
     { nginx: 'proxy_hide_header Upgrade, but not where handshakes pass' }],
   [/ (ERR_SSL|EPROTO)|^page (HPE_|ECONN|400 .*HTTPS)/, 'Not that protocol: try http or https.'],
@@ -21,7 +20,7 @@ const CAUSES = [
   [/^page 3/, 'The host redirects: check that address instead. For a login, use --header.'],
   [/ 401/, "The host asks for a login: try http://USER:PASSWORD@HOST/, or --header 'Cookie: …'."],
   [/^password/, 'WebKit sends no password with a WebSocket: use a cookie.'],
-  [/^page 404 Not found\. The/, 'Correct the path, or let the host remove the folder.'],
+  [/^page 404 Not found\. The/, 'Correct the path, or let the host remove the folder from it.'],
   [/ 50\d/, 'The host reaches no server, or limits requests.', { IIS: 'see .github/HOSTING.md' }],
   [/^page/, 'That is not the page: correct the address, or what the host maps to it.'],
   [/^slash/, 'The address lacks its slash: add it, and let the host redirect to it.',
@@ -30,8 +29,7 @@ const CAUSES = [
   [/^stale/, 'A cache keeps old files: turn it off, or let it ask the server each time.',
     { nginx: 'proxy_cache off', Apache: 'CacheDisable /', Varnish: 'return (pass)' }],
   [/^cache/, 'Browsers load too much, or mix old files with new ones: cache nothing, and pass on ' +
-    'Cache-Control, ETag and If-None-Match.',
-    { nginx: 'expires off', Varnish: 'return (pass)' }],
+    'Cache-Control, ETag and If-None-Match.', { nginx: 'expires off', Varnish: 'return (pass)' }],
   [/^type/, 'Browsers do not use it so: pass on Content-Type, and type="module" of the page.'],
   [/^file/, 'The host answers here itself: pass this path on as it is.'],
   [/^policy/, 'Pass this header on. If it is your own, let connect-src, script-src and style-src ' +
@@ -75,18 +73,17 @@ const CAUSES = [
 const hosts = new Set();
 /** Remembers which host answers. HAProxy does not say its name, nor does dante.
  * @param {import('node:http').IncomingHttpHeaders} headers */
-function noteHost({ server = '', via = '' }) {
+const noteHost = ({ server = '', via = '' }) =>
   hosts.add(`${server}${via}`.toLowerCase() || 'haproxy');
-}
 
 /** What was seen, and the likely cause with its remedy. No control characters get through.
  * @param {string} what @param {string} seen @param {string} [came] */
 function explain(what, seen, came = '') {
   const text = `${what} ${came}`;
   const [, cause, settings = {}] = CAUSES.find(([pattern]) => pattern.test(text)) ?? [];
-  const isSeen = (/** @type {string} */ name) => `${[...hosts]}`.includes(name.toLowerCase());
-  const remedies = Object.keys(settings).filter(isSeen).map((name) =>
-    ` In ${name}: ${settings[name]}.`);
+  const names = Object.keys(settings)
+    .filter((name) => [...hosts].some((host) => host.includes(name.toLowerCase())));
+  const remedies = names.map((name) => ` In ${name}: ${settings[name]}.`);
   return `${seen.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '·')}\n    ${cause}${remedies.join('')}`;
 }
 
