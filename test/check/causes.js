@@ -5,13 +5,15 @@
  * @type {[pattern: RegExp, cause: string, settings?: Record<string, string>][]} */
 const CAUSES = [
   [/^many| 429|^pool 503/, 'The host limits a client: allow more.',
-    { nginx: 'limit_conn', HAProxy: 'maxconn', IIS: 'Windows 10 serves ten at a time' }],
+    { nginx: 'limit_conn', Apache: 'MaxRequestWorkers', HAProxy: 'maxconn',
+      IIS: 'Windows 10 serves ten at a time' }],
   [/^pool/, 'The host reuses closed connections: keep idle ones for less than 120 s.',
     { IIS: 'src/iisnode.ts' }],
   [/ (ECONNREFUSED|E.*NOTFOUND|EAI_AGAIN)/, 'Nothing answers there: start it, or try another.'],
   [/CERT|ERR_TLS|UNABLE_TO/, 'Node.js trusts no such certificate, or not for this name. Is it ' +
     'yours? Set NODE_EXTRA_CA_CERTS to its file. Else renew it, or send the intermediate ones.'],
-  [/^page [A-Z]\S* over/, 'What is behind TLS does not speak HTTP/2: offer http/1.1 (ALPN).'],
+  [/^page [A-Z]\S* over/, 'What is behind TLS does not speak HTTP/2: offer http/1.1 (ALPN).',
+    { HAProxy: 'alpn http/1.1' }],
   [/^hidden/, 'HTTP/2 has no Upgrade: WebKit rejects this, and may not return after a loss.',
     { nginx: 'proxy_hide_header Upgrade, but not where handshakes pass' }],
   [/ (ERR_SSL|EPROTO)|^page (HPE_|ECONN|400 .*HTTPS)/, 'Not that protocol: try http or https.'],
@@ -71,19 +73,18 @@ const CAUSES = [
 
 /** @type {Set<string>} */
 const hosts = new Set();
-/** Remembers which host answers. HAProxy does not say its name, nor does dante.
- * @param {import('node:http').IncomingHttpHeaders} headers */
-const noteHost = ({ server = '', via = '' }) =>
-  hosts.add(`${server}${via}`.toLowerCase() || 'haproxy');
+/** Remembers which host answers. @param {import('node:http').IncomingHttpHeaders} headers */
+const noteHost = ({ server = '', via = '' }) => hosts.add(`${server} ${via}`.toLowerCase());
 
 /** What was seen, and the likely cause with its remedy. No control characters get through.
  * @param {string} what @param {string} seen @param {string} [came] */
 function explain(what, seen, came = '') {
   const text = `${what} ${came}`;
   const [, cause, settings = {}] = CAUSES.find(([pattern]) => pattern.test(text)) ?? [];
-  const names = Object.keys(settings)
-    .filter((name) => [...hosts].some((host) => host.includes(name.toLowerCase())));
-  const remedies = names.map((name) => ` In ${name}: ${settings[name]}.`);
+  // HAProxy does not say its name, nor does dante.
+  const names = [...hosts].join('').trim() || 'haproxy';
+  const remedies = Object.entries(settings).filter(([name]) => names.includes(name.toLowerCase()))
+    .map(([name, setting]) => ` In ${name}: ${setting}.`);
   return `${seen.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '·')}\n    ${cause}${remedies.join('')}`;
 }
 

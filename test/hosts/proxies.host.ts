@@ -57,14 +57,15 @@ const HAPROXY: Row[] = [
 ];
 const HAPROXY_TLS: Row[] = [
   [0, PASSES, `${ALPN} http`],
-  [1, /does not speak HTTP\/2.*http\/1\.1/, `${ALPN} tcp`],
+  [1, /does not speak HTTP\/2.*alpn http\/1\.1/, `${ALPN} tcp`],
   [1, /refuses WebSockets over HTTP\/2/,
     `${ALPN} http\n http-request deny if { req.ver 2.0 } { hdr(upgrade) -m found }`],
 ];
 /** What becomes of the server's bytes. */
 const CHANGES: [last: RegExp, change: (bytes: string) => string][] = [
   [/servers.* differ/, (bytes) => bytes.replace('// @ts-check', '// @ts-other')],
-  [/holds back/, (bytes) => bytes.replace(/(?<= 101 [^]*?\r\n\r\n)[^]*|^[\x81\x82][^]*/, '')],
+  [/holds back/, // All but the close.
+    (bytes) => bytes.replace(/(?:(?<= 101 [^]*?\r\n\r\n)|^[\x81\x82])[^]*?(?=\x88|$)/, '')],
   [/changes the handshake/, (bytes) => bytes.replace(/(?<=-Accept: ).*/, 'x')],
   [/changes the handshake/,
     (bytes) => bytes.replace(/(?<= 101 .*\r\n)/, 'Sec-WebSocket-Protocol: x\r\n')],
