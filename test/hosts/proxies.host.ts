@@ -102,7 +102,7 @@ const HOSTS = [
   ['haproxy.cfg', 8080, 'haproxy', '-f'],
   ['nginx.conf', 8081, 'nginx', '-c'],
   ['apache.conf', 8082, 'apache2', '-D', 'FOREGROUND', '-f'],
-  ['Caddyfile', 8083, 'caddy', 'run', '--adapter', 'caddyfile', '--config'],
+  ['Caddyfile', 8083, 'caddy', 'run', '--config'],
   ['lighttpd.conf', 8084, 'lighttpd', '-D', '-f'],
   ['varnish.vcl', 8085, 'varnishd', '-F', '-a', '127.0.0.1:8085', '-n', join(folder, 'v'), '-f'],
 ] as const;
