@@ -4,7 +4,8 @@
 /** @typedef {import('node:http').IncomingHttpHeaders} Headers
  * @typedef {{ url: URL, kind: 'page' | 'script' | 'style' | 'other', isModule: boolean }} File */
 
-const MAX_FILES = 50; // Of a page.
+const MAX_FILES = 50; // Of a page, within so many characters.
+const MAX_HTML = 2 ** 18;
 
 /** @param {string} tag @param {string} name */
 function attribute(tag, name) {
@@ -17,7 +18,7 @@ function attribute(tag, name) {
 function readPage(html, page) {
   /** @type {File[]} */
   const files = [];
-  for (const [tag] of html.matchAll(/<(?:script|link)\b[^<>]*>/gi)) {
+  for (const [tag] of html.slice(0, MAX_HTML).matchAll(/<(?:script|link)\b[^<>]*>/gi)) {
     const name = attribute(tag, 'src') || attribute(tag, 'href');
     if (!name || !URL.canParse(name, page.href)) continue;
     const [rel, type] = [attribute(tag, 'rel'), attribute(tag, 'type')];
