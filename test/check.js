@@ -1,192 +1,179 @@
 // @ts-check
 /** Tries a host as a browser does, and says what is wrong. It needs nothing but Node.js. */
-const { once } = require('node:events');
-const http = require('node:http');
-const https = require('node:https');
+const { randomUUID } = require('node:crypto');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { inspect, parseArgs } = require('node:util');
+const { ask, follow } = require('./check/ask.js');
+const { explain, noteHost } = require('./check/causes.js');
+const judge = require('./check/judge.js');
 
 const SILENT_MS = 8000; // The server is never silent for more than 5 s.
+const WHOLE_MS = 75_000; // Of a stream without an end: some hosts cut a client's silence at 60 s.
 // A message that the server refuses with 1009, masked with zeros (RFC 6455 section 5.2).
 const TOO_LONG = Buffer.from([129, 254, 4, 1, 0, 0, 0, 0, ...Buffer.alloc(1025, 'x')]);
 
-/** @type {[what: string, method: string, name: string, more: {}, wanted: RegExp][]} */
+/** What the page needs, and what is better: else a line starts with `!`.
+ * @type {[what: string, method: string, name: string, more: {}, RegExp, better: RegExp][]} */
 const REQUESTS = [
-  ['handshake', 'UPGRADE', 'ws', {}, /^101/],
-  ['firefox', 'UPGRADE', 'ws', { Connection: 'keep-alive, Upgrade' }, /^101/],
-  ['origin', 'UPGRADE', 'ws', { Origin: 'https://stranger.example' }, /^403 Pages of https:/],
-  ['query', 'UPGRADE', 'ws?from=x', {}, /^400 from is "x"/],
-  ['error', 'GET', 'missing.js', {}, /^404 Not found/],
-  ['error', 'GET', 'ws', {}, /^426 A WebSocket needs/],
-];
-
-/** By what was tried and what came; the first match counts. @type {[RegExp, string][]} */
-const CAUSES = [
-  [/^many| 429|^pool 503/, 'The host limits a client: allow more. In IIS, Windows 10 serves ten.'],
-  [/^pool/, 'The host reuses closed connections: see keepAliveTimeout; in IIS, src/iisnode.ts.'],
-  [/ (ECONNREFUSED|E.*NOTFOUND|EAI_AGAIN)/, 'Nothing answers there: start it, or try another.'],
-  [/CERT|ERR_TLS|UNABLE_TO/, 'Node.js trusts no such certificate, or not for this name. Is it ' +
-    'yours? Set NODE_EXTRA_CA_CERTS to its file. Else renew it, or send the intermediate ones.'],
-  [/ (ERR_SSL|EPROTO)|^page (HPE_|ECONN|400 .*HTTPS)/, 'Not that protocol: try http or https.'],
-  [/^(?!handshake)\w+ (TIMEOUT|ECONN)/, 'It hangs, or hangs up: see its log, try --timeout 60.'],
-  [/^page 3/, 'The host redirects: check that address instead. A login must let dante through.'],
-  [/ 401/, 'The host asks for a password: check http://USER:PASSWORD@HOST/.'],
-  [/^page 404 Not found\. The/, 'Correct the path, or let the proxy remove the folder from it.'],
-  [/ 50\d/, 'The host reaches no server, or limits requests. In IIS: A blank 500 in README.md.'],
-  [/^page/, 'That is not the page: correct the address, or what the host maps to it.'],
-  [/^slash/, 'The address lacks its slash: add it, and let the host redirect to it.'],
-  [/^file/, 'The host answers here itself, or changes the headers: pass this path on as it is.'],
-  [/^handshake 403 Pages/, 'The server sees another Host or Origin than the browser sends. Pass ' +
-    'on both, with the port; in nginx, proxy_set_header Host $http_host. Or set ALLOWED_ORIGINS.'],
-  [/^handshake 426 .*1\.0/, 'A proxy uses HTTP/1.0: in nginx, proxy_http_version 1.1.'],
-  [/^handshake 426/, 'A proxy drops Upgrade, Connection or a Sec-WebSocket header: pass them on.'],
-  [/^handshake/, 'The host passes no handshakes on. In IIS, turn its own WebSocket module off.'],
-  [/^firefox/, 'The host loses Upgrade next to keep-alive: set it. In IIS, keep src/iisnode.ts.'],
-  [/^origin 101/, 'The host drops or changes Origin, so any site can open the stream: pass it on.'],
-  [/^query (101|404)/, 'The host drops the query, and pages that return start again: pass it on.'],
-  [/^folder/, 'Anybody can read this: pass its path on. In IIS, web.config must be in force.'],
-  [/^max/, 'Set max in public/index.html to what the stream has. If it has no end, remove max.'],
-  [/^held/, 'The host holds back what is sent: turn its buffering and compression off.'],
-  [/^silence/, 'The host closes a connection that is silent for so long. Allow more than 5 s: in ' +
-    'nginx, proxy_read_timeout 30s; in HAProxy, timeout tunnel 30s.'],
-  [/^life/, 'The host closes a connection after this time, although messages come: allow more.'],
-  [/^early/, 'The server ended the stream too early: see its log.'],
-  [/^/, 'The host replaces responses to errors: pass them on. In nginx, proxy_intercept_errors ' +
-    'off; in IIS, <httpErrors existingResponse="PassThrough" />.'],
+  ['handshake', 'UPGRADE', 'ws', {}, /^101/, /^/],
+  ['firefox', 'UPGRADE', 'ws', { Connection: 'keep-alive, Upgrade' }, /^101/, /^/],
+  ['origin', 'UPGRADE', 'ws', { Origin: 'https://stranger.example' }, /^(?!101)/, /^403 Pages/],
+  ['query', 'UPGRADE', 'ws?from=x', {}, /^4(?!0[14])/, /^400 from is "x"/],
+  ['retry', 'GET', 'ws', {}, /^(?!3|401|5)/, /^426 A WebSocket needs/],
+  ['error', 'GET', 'missing.js', {}, /^/, /^404 Not found/],
 ];
 
 let page = new URL('http://localhost/');
 let script = page; // The page's script; the stream is next to it.
-let html = '';
-let total = 0; // How many messages the stream has; 0 if it has no end.
+/** @type {judge.File[]} What the page consists of. */
+let files = [];
+let max = 0; // How many messages the page expects, and the stream has; 0 if it has no end.
+let total = 0;
 let timeoutMs = 0;
 let whole = false; // Whether to wait for the end of the stream.
+/** @type {Record<string, string>} */
+const headers = {};
+/** @type {Map<string, string>} What is merely worse than it could be: one of each kind. */
+const warnings = new Map();
 
-/** An error that says what was seen, and the likely cause with its remedy.
- * @param {string} what @param {string} seen @param {string} [came] */
-function fault(what, seen, came = '') {
-  const [, cause] = CAUSES.find(([pattern]) => pattern.test(`${what} ${came}`)) ?? [];
-  return new Error(`✖\n    Seen: ${seen}\n    ${cause}`);
-}
+/** @param {string} what @param {string} seen @param {string} [came] */
+const fault = (what, seen, came) => new Error(`✖\n    Seen: ${explain(what, seen, came)}`);
+/** @param {string} what @param {string} seen */
+const warn = (what, seen) => warnings.set(what, warnings.get(what) ?? `! ${explain(what, seen)}`);
 
-/** Sends a request, or a handshake with the method UPGRADE. Throws unless `wanted` matches the
- * status and the body that come. `socket` is null once Node.js has closed it after a body.
+/** Asks. Throws unless the status and the body that come match.
  * @param {string} what @param {string} method @param {string | URL} name
- * @param {http.OutgoingHttpHeaders} more @param {RegExp} wanted */
-async function ask(what, method, name, more, wanted) {
+ * @param {Record<string, string>} more @param {RegExp} needed @param {RegExp} [better] */
+async function attempt(what, method, name, more, needed, better = /^/) {
   const url = new URL(name, script);
-  const handshake = method === 'UPGRADE' && {
-    Origin: page.origin, Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13',
-    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==', // Of RFC 6455 section 1.2.
-    'Sec-WebSocket-Extensions': 'permessage-deflate', 'Cache-Control': 'no-cache',
-  };
-  const headers = { 'User-Agent': 'Mozilla/5.0', 'Accept-Language': 'en', ...handshake, ...more };
-  const signal = AbortSignal.timeout(timeoutMs);
-  const network = { signal, agent: false, autoSelectFamily: true }; // Else Node 18 tries ::1 only.
-  const request = (url.protocol === 'https:' ? https : http).request(url, { headers, ...network });
   const line = [method, url.pathname + url.search, ...Object.keys(more)].join(' ');
-  const { response, body } = await receive(request).catch(({ code, message }) => {
-    const late = signal.aborted && `no complete response within ${timeoutMs / 1000} s`;
-    throw fault(what, `${line}: ${late || message || code}`, late ? 'TIMEOUT' : code);
+  /** @type {import('./check/ask.js').Answer} */
+  const answer = await ask(url, method, { ...headers, ...more }, timeoutMs).catch((error) => {
+    const { code = '', message, over = '' } = error;
+    // Node.js rejects the Upgrade of a 426 over HTTP/2, Chromium does not.
+    const is426 = over && method === 'GET' && name === 'ws';
+    if (!is426) throw fault(what, `${line}${over}: ${message || code}`, code + over);
+    warn('hidden', `${line}${over}: ${message}`);
+    return { status: 426, headers: {}, body: 'A WebSocket needs', over };
   });
-  const { statusCode: status, headers: { location }, socket } = response;
-  const match = wanted.exec(`${status} ${body}`);
-  const sentence = body.replace(/(<[^>]*>|\s)+/g, ' ').trim().slice(0, 150);
-  const seen = `${line}: ${status} ${inspect(location ?? sentence)}`;
-  if (!match) throw fault(what, seen, `${status} ${sentence}`);
-  return { match, body, headers: response.headers, socket };
-}
-
-/** Resolves with a response and its body. After an upgrade, the socket is still to be read.
- * @typedef {[http.IncomingMessage, import('node:net').Socket?, Buffer?]} Came for an event
- * @param {http.ClientRequest} request */
-async function receive(request) {
-  request.on('error', () => {}).end(); // The first one arrives below.
-  const events = [once(request, 'response'), once(request, 'upgrade')];
-  const [response, socket, head] = /** @type {Came} */ (await Promise.race(events));
-  socket?.on('error', () => {}).unshift(head); // After an error it closes.
-  return { response, body: socket ? '' : `${Buffer.concat(await response.toArray())}` };
-}
-
-/** Opens the stream, and collects when what comes; `code` is 0 until it ends. */
-async function open() {
-  const { socket } = await ask('handshake', 'UPGRADE', 'ws', {}, /^101/);
-  const openedMs = performance.now();
-  const counts = { messages: 0, longestMs: 0, firstMs: Infinity, code: 0 };
-  const reader = { socket, openedMs, lastMs: openedMs, ...counts };
-  let bytes = Buffer.alloc(0);
-  socket.on('close', () => (reader.code ||= 1006)).on('data', (chunk) => {
-    bytes = Buffer.concat([bytes, chunk]);
-    for (;;) {
-      // Frames of a server are not masked (RFC 6455 section 5.2).
-      const [first = 0, short = 0] = bytes;
-      const start = short < 126 ? 2 : short === 126 ? 4 : 10;
-      if (bytes.length < start) return;
-      const size = Math.min(start - 2, 6); // Of the length: 48 bits are enough.
-      const end = start + (size ? bytes.readUIntBE(start - size, size) : short);
-      if (bytes.length < end) return;
-      const nowMs = performance.now();
-      reader.longestMs = Math.max(reader.longestMs, nowMs - reader.lastMs);
-      reader.lastMs = nowMs;
-      if (first === 0x88) reader.code ||= end > start ? bytes.readUInt16BE(start) : 1005;
-      if ((first & 15) === 1 && (reader.messages += 1) === 1) reader.firstMs = nowMs;
-      bytes = bytes.subarray(end);
-    }
-  });
-  return reader;
+  noteHost(answer.headers);
+  const { status, body, over, headers: { location } } = answer;
+  const sentence = body.slice(0, 2000).replace(/<[^<>]*>/g, ' ').replace(/\s+/g, ' ').slice(0, 150);
+  const seen = `${line}${over}: ${status} ${inspect(location ?? sentence.trim())}`;
+  if (!needed.test(`${status} ${body}`)) throw fault(what, seen, `${status} ${sentence}${over}`);
+  if (!better.test(`${status} ${body}`)) warn('error', seen);
+  const refusal = status === 101 && judge.refuseUpgrade(answer);
+  if (refusal) throw fault('accept', `${seen}, ${refusal}`);
+  return { ...answer, seen };
 }
 
 /** Waits until the stream ends, or for `maxMs`, and resolves with what was seen. Throws if it is
  * silent for too long, is cut off, or ends too early.
- * @param {Awaited<ReturnType<typeof open>>} reader @param {number} maxMs */
+ * @param {ReturnType<typeof follow>} reader @param {number} maxMs */
 async function watch(reader, maxMs) {
   const endMs = performance.now() + maxMs;
   for (;; await sleep(2)) {
     const { code, messages, openedMs, lastMs } = reader;
     const nowMs = performance.now();
-    const longestMs = Math.max(reader.longestMs, nowMs - lastMs);
-    const [age, quiet] = [nowMs - openedMs, longestMs].map(Math.round);
-    const seen = `${messages} messages in ${age} ms, quiet for ${quiet} ms, code ${code || 'none'}`;
+    const quietMs = nowMs - lastMs;
+    const longestMs = Math.max(reader.longestMs, quietMs);
+    const [age, quiet, last] = [nowMs - openedMs, longestMs, quietMs].map(Math.round);
+    const seen = `${messages} messages in ${age} ms, quiet for ${quiet} ms, at last for ` +
+      `${last} ms, code ${code || 'none'}`;
     if (longestMs > SILENT_MS) throw fault('held', seen);
     if (code === 1006 && nowMs - openedMs < 500) throw fault('handshake', seen);
-    if (code === 1006) throw fault(longestMs > reader.longestMs ? 'silence' : 'life', seen);
+    // It has survived such a silence of the server before.
+    const isLife = quietMs < 1.2 * reader.longestMs;
+    if (code === 1006) throw fault(isLife ? 'life' : 'silence', seen);
+    if (total && messages > total) throw fault('max', seen);
     const isComplete = code === 1000 && (!total || messages === total);
     if (code && code !== 1009 && !isComplete) throw fault('early', seen);
     if (code || nowMs > endMs) return seen;
   }
 }
 
+/** @param {judge.File} file */
+async function checkFile(file) {
+  const { url, kind } = file;
+  const what = kind === 'page' || /(\/|\.js)$/i.test(page.pathname) ? 'file' : 'slash';
+  /** @param {URL} url @param {Record<string, string>} more @param {RegExp} [needed] */
+  const load = (url, more, needed = /^/) => attempt(what, 'GET', url, more, needed);
+  const loads = await Promise.all(Array.from({ length: 10 }, () => load(url, {})));
+  // Hosts add to a page, but not to other files.
+  const versions = loads.map(({ status, body }) =>
+    status + (kind === 'page' ? JSON.stringify(judge.readPage(body, page)) : body));
+  if (new Set(versions).size > 1) throw fault('differ', `GET ${url} is not the same ten times`);
+  // A script is no page; an icon may be missing.
+  const needed = { page: /^200/, script: /^200 \s*[^\s<]/, style: /^200/, other: /^/ }[kind];
+  const { body, headers: { etag = '""', age, ...headers }, seen } = await load(url, {}, needed);
+  const refusal = judge.refuseFile(file, headers, body);
+  if (refusal) throw fault('type', `${seen}, ${refusal}`);
+  const fresh = new URL(url);
+  fresh.searchParams.set('x', randomUUID());
+  const other = await load(fresh, {});
+  const isStale = kind !== 'page' && other.status === 200 && other.body !== body;
+  if (isStale) throw fault('stale', `other bytes at ${url} than at ${fresh}`);
+  await attempt('stale', 'GET', url, { 'If-None-Match': `"${randomUUID()}"` }, /^(?!304)/);
+  const { status } = await load(url, { 'If-None-Match': etag });
+  const caching = inspect({ status, age, 'cache-control': headers['cache-control'] });
+  const isAsked = /\bno-(cache|store)\b|\bmax-age=0\b/i.test(headers['cache-control'] ?? '');
+  if (status !== 304 || Number(age) > 0 || !isAsked) warn('cache', `${seen}, then ${caching}`);
+}
+
 /** The most fundamental first: the first failure explains those that would follow.
  * @type {[name: string, check: () => Promise<string | void>][]} */
 const CHECKS = [
-  ['the page and its script are there', async () => {
-    const wanted = /^200 [^]*<script\b[^>]*\ssrc="([^"]*client\.js)"/i;
-    const { body, match: [, src = ''] } = await ask('page', 'GET', page, {}, wanted);
-    [html, script] = [body, new URL(src, page)];
-    const what = /(\/|\.js)$/i.test(page.pathname) ? 'file' : 'slash';
-    await ask(what, 'GET', script, {}, /^200 (?!\s*<)/); // It is no page.
+  ['the page is there', async () => {
+    const { headers: { location } } = await attempt('page', 'GET', page, {}, /^/);
+    // A browser follows any redirect, but others may lead to a login.
+    const slash = `${page.pathname}/`;
+    if (location?.replace(page.origin, '') === slash) page = new URL(page.origin + slash);
+    const { body, headers, seen } = await attempt('page', 'GET', page, {}, /^200/);
+    ({ files, max } = judge.readPage(body, page));
+    const client = files.find(({ url }) => url.pathname.endsWith('client.js'));
+    if (!client) throw fault('page', `${seen}, without client.js of this host`);
+    [script, total] = [client.url, max];
+    files.unshift({ url: page, kind: 'page', isModule: false });
+    const policies = `${headers['content-security-policy'] ?? ''}`.split(',');
+    const verdicts = policies.map((one) => judge.judgePolicy(one, page.protocol === 'https:'));
+    const all = `Content-Security-Policy: ${inspect(policies)}`;
+    if (!policies[0] || verdicts.includes('yes')) throw fault('policy', all);
+    if (verdicts.includes('perhaps')) warn('policy', all);
   }],
-  ['a browser can open the stream, and gets errors as they are', async () => {
-    for (const request of REQUESTS) (await ask(...request)).socket?.destroy();
+  ['its files are there, the same from each server', async () => {
+    for (const file of files) await checkFile(file);
+  }],
+  ['a browser can open the stream, and return', async () => {
+    for (const request of REQUESTS) (await attempt(...request)).socket?.destroy();
   }],
   ['nothing else of the folder is served', async () => {
+    // Some hosts answer any path with the same page.
+    const { body: fallback } = await attempt('folder', 'GET', randomUUID(), {}, /^/);
     const names = 'debug ../package.json ../web.config ../dist/server.js ../iisnode/index.html';
-    for (const name of names.split(' ')) await ask('folder', 'GET', name, {}, /^(?!200)/);
+    for (const name of names.split(' ')) {
+      const { status, body, seen } = await attempt('folder', 'GET', name, {}, /^/);
+      if (status === 200 && body !== fallback) throw fault('folder', seen);
+    }
   }],
   ['page and stream have as many messages', async () => {
-    const [, max = 0] = /<progress\b[^>]*\smax="(\d+)"/i.exec(html) ?? [];
-    const { body } = await ask('query', 'UPGRADE', 'ws?from=x', {}, /^400/);
-    total = Number(/ from 0 to (\d+)\./.exec(body)?.[1] ?? 0);
-    if (Number(max) !== total) throw fault('max', `the page has ${max}, the stream ${total}`);
+    const { body } = await attempt('query', 'UPGRADE', 'ws?from=x', {}, /^/);
+    // A host may have replaced this body.
+    const [is, count = 0] = /^from is "x".* number(?: from 0 to (\d+))?\.$/.exec(body) ?? [];
+    if (is) total = Number(count);
+    if (max !== total) throw fault('max', `the page has ${max}, the stream ${total}`);
   }],
   ['what is sent arrives at once, and silence ends no stream', async () => {
+    const open = async () => {
+      const { socket } = await attempt('handshake', 'UPGRADE', 'ws', {}, /^101/);
+      return follow(/** @type {import('node:stream').Duplex} */ (socket)); // Every 101 has one.
+    };
     const [quiet, busy] = await Promise.all([open(), open()]);
     busy.socket.write(TOO_LONG);
     const seen = await watch(busy, timeoutMs);
     if (!busy.code) throw fault('held', `no close with 1009: ${seen}`); // 1000 if it is short.
-    const story = await watch(quiet, whole && total ? Infinity : SILENT_MS);
+    const story = await watch(quiet, !whole ? SILENT_MS : total ? Infinity : WHOLE_MS);
     // Its end pushes through what was held back for the other one.
-    if (quiet.firstMs - busy.firstMs > 1000) throw fault('held', 'the first message is late');
+    if (quiet.firstMs - busy.firstMs > 1000) warn('held', 'the first message is late');
     quiet.socket.destroy();
     return story;
   }],
@@ -194,44 +181,49 @@ const CHECKS = [
     for (const pauseMs of [0, 0, 0, 0, 0, 0, 0, 0, 0, 6500]) {
       await sleep(pauseMs); // Longer than Node.js keeps idle connections by default.
       await Promise.all(REQUESTS.map(async ([, ...request]) => {
-        (await ask('pool', ...request)).socket?.destroy();
+        (await attempt('pool', ...request)).socket?.destroy();
       }));
     }
   }],
-  ['the files of the page are there, with their headers, and 304 follows an ETag', async () => {
-    const names = html.matchAll(/<(?:link|script)\b[^>]*\s(?:href|src)="([^":]+)"/gi);
-    for (const [, name = ''] of [[], ...names]) { // Without a name, it is the page.
-      const url = new URL(name, page);
-      const { headers } = await ask('file', 'GET', url, {}, /^200/);
-      const { etag = '', 'cache-control': cache, 'content-security-policy': csp } = headers;
-      if (cache !== 'no-cache' || !csp) throw fault('file', JSON.stringify({ name, cache, csp }));
-      await ask('file', 'GET', url, { 'If-None-Match': etag }, /^304/);
-    }
-  }],
   ['50 readers at once can open the stream', async () => {
-    const readers = Array.from({ length: 50 }, () => ask('many', 'UPGRADE', 'ws', {}, /^101/));
-    await Promise.all(readers);
+    const open = () => attempt('many', 'UPGRADE', 'ws', {}, /^101/);
+    await Promise.all(Array.from({ length: 50 }, open));
   }],
 ];
 
 async function main() {
   const { positionals: [address = '', ...others], values } = parseArgs({
     allowPositionals: true,
-    options: { whole: { type: 'boolean' }, timeout: { type: 'string', default: '10' } },
+    options: { whole: { type: 'boolean' }, timeout: { type: 'string', default: '10' },
+      header: { type: 'string', multiple: true, default: [] } },
   });
   timeoutMs = Number(values.timeout) * 1000;
   whole = values.whole ?? false;
-  const isUrl = /^https?:\/\/[^/]/i.test(address);
-  if (!isUrl || others.length > 0 || !(timeoutMs > 0 && timeoutMs < 1e9)) {
-    throw new Error('Usage: npm run check -- http://HOST/PATH [--whole] [--timeout SECONDS]');
+  const fields = (values.header ?? []).map((field) => field.split(/: *(.*)/s));
+  const isRight = /^https?:\/\/[^/]/i.test(address) && others.length === 0 &&
+    timeoutMs > 0 && timeoutMs < 1e9 && fields.every(([name, value]) => name && value);
+  if (!isRight) {
+    throw new Error('Usage: npm run check -- http://HOST/PATH [--whole] [--timeout SECONDS] ' +
+      "[--header 'Cookie: …']");
   }
-  page = script = new URL(address);
+  for (const [name = '', value = ''] of fields) headers[name] = value;
+  page = new URL(address);
+  const { username, password } = page;
+  if (username) {
+    const login = Buffer.from(decodeURIComponent(`${username}:${password}`)).toString('base64');
+    headers['Authorization'] = `Basic ${login}`;
+    warn('password', page.host);
+    page.username = page.password = '';
+  }
+  script = page;
   for (const [name, check] of CHECKS) {
     process.stdout.write(`${name}: `);
     console.log(`✔ ${await check() ?? ''}`);
   }
+  for (const warning of warnings.values()) console.log(warning);
 }
 
+process.stdout.on('error', () => process.exit(0)); // A closed pipe, as of `| head`.
 void main().catch(({ message }) => {
   process.exitCode = 1;
   console.log(message);

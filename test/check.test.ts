@@ -5,18 +5,35 @@ import { test } from 'node:test';
 import { listen } from './support/app.js';
 import { runNode, startServer } from './support/program.js';
 
+/** What a host sends that means ill, by path; it sends the cookie back. */
+const TEXTS: Record<string, string> = {
+  '/tags': '<'.repeat(300_000), '/attributes': `<script ${' src="'.repeat(300_000)}>`,
+  '/colors': '\x1b[31m \x9b31m \x85 \u202e',
+  '/elsewhere': '<script type="module" src="http://127.0.0.1:1/client.js"></script>',
+};
+
 test('npm run check passes a server, and names faults', async (t) => {
   const { port } = await startServer(t, { INTERVAL_MS: '20' });
   const silent = await listen(createServer().unref());
+  const hostile = await listen(createServer((request, response) => {
+    response.end(TEXTS[request.url ?? ''] ?? request.headers.cookie);
+  }).unref());
   for (const [args, code, text] of [
-    [`http://127.0.0.1:${port}/ --whole`, 0, /: ✔.*\n50 readers.*: ✔ \n$/],
+    [`http://me:x@127.0.0.1:${port}/ --whole`, 0, /\n50 readers.*: ✔ \n! 127.*\n {4}WebKit.*\n$/],
     [`http://127.0.0.1:${port}/no`, 1, /^the page.*: ✖\n {4}Seen: GET \/no: 404 .*\n {4}Correct /],
     ['http://127.0.0.1:1/', 1, /Nothing answers there/],
     [`http://127.0.0.1:${silent}/ --timeout 1`, 1, /no complete response within 1 s/],
+    [`http://127.0.0.1:${hostile}/ --header Cookie:a=b`, 1, /GET \/: 200 'a=b'/],
+    ...Object.keys(TEXTS).map((path) =>
+      [`http://127.0.0.1:${hostile}${path}`, 1, /\n {4}That is not the page/] as const),
     ['localhost:8888 --whole', 1, /^Usage: /],
   ] as const) {
     const { output, exited } = runNode(['test/check.js', ...args.split(' ')]);
     assert.equal(await exited, code, output.stdout);
     assert.match(output.stdout, text);
+    assert.doesNotMatch(output.stdout, /[\0-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
   }
+  const { child, output, exited } = runNode(['test/check.js', `http://127.0.0.1:${port}/`]);
+  child.stdout.destroy(); // As `| head` does.
+  assert.deepEqual([await exited, output.stderr], [0, '']);
 });
