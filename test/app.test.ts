@@ -136,6 +136,12 @@ for (const [status, body, rows] of [
   });
 }
 
+test('a plain request for the stream gets 426, without the header Upgrade', async () => {
+  const { status, headers } = await get('/ws');
+  assert.deepEqual([status, headers['connection'], headers['upgrade']], [426, 'close', undefined]);
+  assert.equal(headers['sec-websocket-version'], '13');
+});
+
 test('all files are served by their names, but no hidden ones, backups and folders', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'dante-assets-'));
   t.after(() => rmSync(folder, { recursive: true }));

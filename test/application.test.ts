@@ -99,14 +99,15 @@ test('a reply does not wait for a body that onRequest has read', async (t) => {
   assert.ok(performance.now() - startMs < 1500, 'none took 2 s');
 });
 
-test('the body of an upgrade is empty for onRequest', async (t) => {
+test('the body of an upgrade is empty for onRequest before Node.js 26', async (t) => {
   const { port } = await start(t, async (request) => {
     let body = 'body:';
     for await (const chunk of request) body += chunk;
     return textReply(200, body);
   });
   const bytes = handshake('/', { ...H2C, 'Content-Length': '3' }) + 'abc';
-  assert.equal((await exchange(port, bytes)).body, 'body:\n');
+  const body = Number.parseInt(process.versions.node) < 26 ? 'body:\n' : 'body:abc\n';
+  assert.equal((await exchange(port, bytes)).body, body);
 });
 
 test('clients that leave while onRequest waits cost nothing', async (t) => {

@@ -26,7 +26,7 @@ test('clients hear the list while a server is killed and Redis restarts', async 
   startRedis();
   await until(() => askRedis('ping') === 'PONG', 'Redis');
   const [one, two] = [await startOn('8881'), await startOn('8882')];
-  start('haproxy', ['-f', 'test/haproxy.cfg']);
+  start('haproxy', ['-f', 'test/hosts/haproxy.cfg']);
   await until(() => fetch('http://127.0.0.1:8080/').then(({ ok }) => ok, () => false), 'HAProxy');
 
   const clients: ReturnType<typeof openReader>[] = [];
