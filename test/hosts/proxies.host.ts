@@ -49,7 +49,10 @@ const TLS = `map $http_connection $exact { default close; Upgrade upgrade; }
   upstream mixed { server ${POEM}; server 127.0.0.1:30000; }
   ssl_certificate cert.pem; ssl_certificate_key key.pem;
   server { listen 127.0.0.1:8443 ssl; ${at('/dante/', RIGHT, `${POEM}/`)} }
-  server { listen 127.0.0.1:8444 ssl http2; ${at('/', RIGHT)} }`;
+  map $http_upgrade $plain { default ''; '' websocket; }
+  server { listen 127.0.0.1:8444 ssl http2; ${at('/', RIGHT)} }
+  server { listen 127.0.0.1:8445 ssl http2; ${at('/', RIGHT)}
+    ${at('= /server-faye.js/ws', `${RIGHT} add_header Upgrade $plain always;`)} }`;
 const ALPN = 'ssl crt both.pem alpn h2,http/1.1\n mode';
 const HAPROXY: Row[] = [
   [1, /although messages come/, '\n option independent-streams\n timeout tunnel 3s'],
@@ -114,7 +117,8 @@ describe('npm run check', { concurrency: 6 }, () => {
     `listen ${port}\n bind 127.0.0.1:${port} ${text}\n server one ${POEM}\n`;
   const haproxy = place(HAPROXY, listen) + place(HAPROXY_TLS, listen, 'https');
   check(0, PASSES, 'https://127.0.0.1:8443/dante/', trust);
-  check(0, /proxy_hide_header Upgrade/, 'https://127.0.0.1:8444/', trust);
+  check(0, PASSES, 'https://127.0.0.1:8444/', trust);
+  check(0, /proxy_hide_header Upgrade/, 'https://127.0.0.1:8445/', trust);
   check(1, /NODE_EXTRA_CA_CERTS/, 'https://127.0.0.1:8443/dante/');
   for (const url of ['http://127.0.0.1:8443/', 'https://127.0.0.1:8081/']) {
     check(1, /try http/, url);
