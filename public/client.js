@@ -52,9 +52,9 @@ export function send(text) {
 /** Why the page waits, by the status of the last answer. @type {Record<number, string>} */
 const REASONS = {
   0: 'Unreachable',
-  302: 'Redirected (login?)',
-  401: 'Sign in, then reconnect',
-  403: 'No access (signed in?)',
+  302: 'Login needed?',
+  401: 'Log in, then reconnect',
+  403: 'Denied: log in?',
   426: 'Refused (reload?)', // A WebSocket was: perhaps `from` lies beyond a new text.
   503: 'Busy or restarting',
   4008: 'Too much was sent',
