@@ -55,9 +55,9 @@ const REASONS = {
   302: 'Login needed?',
   401: 'Log in, then reconnect',
   403: 'Denied: log in?',
-  426: 'Refused (reload?)', // A WebSocket was: perhaps `from` lies beyond a new text.
-  503: 'Busy or restarting',
-  4008: 'Too much was sent',
+  426: 'Refused: reload?', // A WebSocket was: perhaps `from` lies beyond a new text.
+  503: 'Busy or starting',
+  4008: 'Too much sent',
 };
 
 const count = () => `${reading.heard}${reading.total === Infinity ? '' : ` of ${reading.total}`}`;
