@@ -73,7 +73,7 @@ test('a history closes a reader that needs what it no longer has', async (t) => 
   assert.equal(add('too many'), false);
   await until(() => stream.origin().earliest === 997, 'all to be published');
   slow.readOn();
-  await until(() => slow.received.includes('\x0f\xa2some messages are gone'), 'the close');
+  await until(() => slow.received.includes('\x10\x04some messages are gone'), 'the close');
   const quick = connect(handshake('/ws?from=1'));
   await until(() => quick.received.includes('\x81\x7e\x03\xed1000 x'), 'the last message');
   assert.match(quick.received, /"from":997,"total":null}\x81\x7e\x03\xec998 x/);

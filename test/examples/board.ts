@@ -9,7 +9,8 @@ const LOGIN = '<!DOCTYPE html><title>Sign in</title><form method="post"><label>S
   'name="secret" type="password"></label> <button>Sign in</button></form>';
 
 /**
- * A board: who has the secret posts JSON, and signs in at `login` to read:
+ * A board: those who have the secret post JSON, and sign in at /login to read. It needs history.ts.
+ * In src/server.ts: `createApp(stream, settings, onRequest)`. To post:
  *
  *     curl -H 'Authorization: Bearer SECRET' -d '{"text":"Hello"}' http://localhost:8888/post
  */

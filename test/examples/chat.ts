@@ -5,8 +5,8 @@ import type { IncomingMessage } from 'node:http';
 const oneLine = (text: string, max: number): string => text.replace(/\s+/g, ' ').slice(0, max);
 
 /**
- * A chat: what one client sends, all clients get. A page at `/?name=Ann` sends as Ann. Copy form.js
- * to public/, and add this to public/index.html, below the list:
+ * A chat: what one client sends, all clients get. A page at `/?name=Ann` sends as Ann. It needs
+ * history.ts in src/ and form.js in public/. Add this to public/index.html, below the list:
  *
  *     <form><input name="text" maxlength="250" aria-label="Message" required></form>
  *     <script type="module" src="server-faye.js/form.js"></script>

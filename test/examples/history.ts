@@ -31,7 +31,7 @@ export function createHistory(max = 10_000) {
     let next = Math.min(from, earliest + messages.length);
     const flush = (): void => {
       // The page comes back, and is told where it is.
-      if (next < earliest) reader.close(4002, 'some messages are gone');
+      if (next < earliest) reader.close(4100, 'some messages are gone');
       while (next < earliest + messages.length && reader.send(messages[next - earliest] ?? '')) {
         next += 1;
       }

@@ -37,7 +37,7 @@ export function createRedisChat(): Stream {
     reader.on('message', ({ data }) => {
       redis.multi().rPush('chat', `${data}`).publish('chat', '').exec().catch((error) => {
         fail(error);
-        reader.close(4003, 'the message was not kept: Redis is away');
+        reader.close(4101, 'the message was not kept: Redis is away');
       });
     });
     flush();
