@@ -139,7 +139,8 @@ scene('a reader at the end of the page follows it at any size', async (helpers) 
   const top = () => page.scrollY === 50;
   for (const [place, act] of [
     [end, () => (frame.style.height = '320px')],
-    [end, () => (frame.style.height = '240px')], // Now there are messages.
+    [end, () => (frame.style.height = '900px')],
+    [end, () => (frame.style.height = '800px')], // No margin shrinks: only the window does.
     [end, () => (root.style.fontSize = '200%')],
     [top, async () => (page.scrollTo(0, 50), await frames(), (frame.style.width = '500px'))],
     [end, () => {
