@@ -160,14 +160,14 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
 function upgradeRequired({ httpVersion, headers }: IncomingMessage): Reply {
   let text = 'A WebSocket needs the headers Upgrade and Connection, a key, and version 13.';
   if (httpVersion === '1.0') text = 'A WebSocket needs HTTP/1.1, but this request has HTTP/1.0.';
-  // As RFC 6455 section 4.4 requires. A plain request of the page may come through a proxy that
-  // speaks HTTP/2, where WebKit rejects the header Upgrade (RFC 9113 section 8.2.2).
-  const version = { 'Sec-WebSocket-Version': '13', Connection: 'close' };
-  if (!headers.upgrade && !headers['sec-websocket-key']) return textReply(426, text, version);
-  // As RFC 9110 section 15.5.22 requires. `close` comes last, or iisnode keeps the connection
-  // (chttpprotocol.cpp).
-  const upgrade = { Upgrade: 'websocket', Connection: 'Upgrade, close' };
-  return textReply(426, text, { ...version, ...upgrade });
+  const isAttempt = headers.upgrade ?? headers['sec-websocket-key'];
+  return textReply(426, text, {
+    'Sec-WebSocket-Version': '13', // RFC 6455 section 4.4
+    // RFC 9110 section 15.5.22. Over HTTP/2, WebKit rejects it, and so the page's plain request.
+    ...(isAttempt && { Upgrade: 'websocket' }),
+    // `close` comes last, or iisnode keeps the connection (chttpprotocol.cpp).
+    Connection: isAttempt ? 'Upgrade, close' : 'close',
+  });
 }
 
 /** The decoded path below the mount, at least `/`, and the query of a request. */
