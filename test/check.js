@@ -46,6 +46,9 @@ const warn = (what, seen) => warnings.set(what, warnings.get(what) ?? `! ${expla
  * @param {Record<string, string>} more @param {RegExp} needed @param {RegExp} [better] */
 async function attempt(what, method, name, more, needed, better = /^/) {
   const url = new URL(name, script);
+  // The page passes its query on to the stream.
+  const query = `${name}`.startsWith('ws') ? page.searchParams : [];
+  for (const [key, value] of query) url.searchParams.append(key, value);
   const line = [method, url.pathname + url.search, ...Object.keys(more)].join(' ');
   /** @type {import('./check/ask.js').Answer} */
   const answer = await ask(url, method, { ...headers, ...more }, timeoutMs).catch((error) => {
