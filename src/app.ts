@@ -73,8 +73,9 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
   async function decide<T>(request: IncomingMessage, path: string, answer: () => Reply | T) {
     try {
       const reply = closed ? UNAVAILABLE : await onRequest?.(request, path);
-      if (reply) checkReply(reply);
-      return reply ?? (closed ? UNAVAILABLE : answer());
+      if (reply === undefined) return closed ? UNAVAILABLE : answer();
+      checkReply(reply);
+      return reply;
     } catch (error) {
       if (!request.socket.destroyed) report('A request failed', error);
       return FAILED;
@@ -87,9 +88,7 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
     try {
       await stream.begin(reader, from, request);
     } catch (error) {
-      if (reader.readyState !== 1) return; // What `begin` awaited has ended with the reader.
-      report('The stream failed for a reader', error);
-      reader.close(4000, 'the stream failed');
+      reader.fail(error);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import WebSocket from 'faye-websocket';
+import { report } from './report.js';
 
 const MAX_MESSAGE_BYTES = 1024; // A longer message from a client closes with 1009.
 const MAX_MESSAGES = 500; // More of them in one second close with 4008.
@@ -63,8 +64,8 @@ export class Reader extends WebSocket {
   }
 
   override close(code?: WebSocket.Code, reason?: string): void {
+    if (this.readyState < 2) this.#paidMs = 0; // The client's reply must be read.
     super.close(code, reason);
-    this.#paidMs = 0; // The client's reply must be read.
     this.#update();
   }
 
@@ -73,7 +74,19 @@ export class Reader extends WebSocket {
     if (name === 'message') this.#messages += 1;
     if (this.#messages > MAX_MESSAGES) this.close(4008, 'too many messages in a second');
     if (name === 'drain' || name === 'close') this.#update();
-    return super.emit(name, ...values);
+    try {
+      return super.emit(name, ...values);
+    } catch (error) {
+      this.fail(error); // Node.js 24 would swallow it.
+      return true;
+    }
+  }
+
+  /** Closes with 4000 after an error of the stream. What fails after its departure is no error. */
+  fail(error: unknown): void {
+    if (this.readyState !== 1) return;
+    report('The stream failed for a reader', error);
+    this.close(4000, 'the stream failed');
   }
 
   /** Counts bytes that the client has sent. */

@@ -14,10 +14,11 @@ export function textReply(status: number, text: string, headers: OutgoingHttpHea
 /** Throws TypeError or RangeError if a reply cannot be sent. */
 export function checkReply({ status, headers, body }: Reply): void {
   Buffer.byteLength(body);
-  if (!(status >= 200 && status <= 599)) throw new RangeError(`${status} is no status to reply.`);
-  for (const [name, value = '\n'] of Object.entries(headers)) { // undefined is not valid, either.
+  const isFinal = Number.isInteger(status) && status >= 200 && status <= 599;
+  if (!isFinal) throw new RangeError(`${status} is no status of a reply.`);
+  for (const [name, value] of Object.entries(headers)) {
     validateHeaderName(name);
-    validateHeaderValue(name, String(value));
+    for (const one of [value].flat()) validateHeaderValue(name, String(one ?? '\n'));
   }
 }
 

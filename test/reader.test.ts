@@ -167,12 +167,36 @@ test('a reader is disconnected if it does not drain for 10 minutes', async (t) =
   assert.equal(socket.destroyed, true);
 });
 
+test('only the first close() forgives what a client has sent in advance', async (t) => {
+  const { socket, reader } = await open(t);
+  const flood = async (): Promise<number> => {
+    socket.sendFrame(0x8a, '', 10_922);
+    await turn();
+    reader.close(4100);
+    await turn();
+    return socket.readableLength;
+  };
+  await flood();
+  await flood();
+  assert.ok(await flood() > 0, 'dante still reads');
+});
+
 test('a stream that fails ends one reader with 4000 and prints one line', async (t) => {
   const { mock } = t.mock.method(console, 'error', () => {});
   const { socket } = await open(t, () => Promise.reject(new Error('no\nfile')));
   await until(() => socket.received.startsWith('\x88\x13\x0f\xa0the stream failed'), 'the close');
   const [line] = mock.calls.flatMap((call) => call.arguments);
   assert.match(line, /^The stream failed for a reader: 'Error: no file at .*\.ts:\d+:\d+.*'$/);
+});
+
+test('a listener that throws ends one reader with 4000', async (t) => {
+  const { mock } = t.mock.method(console, 'error', () => {});
+  const { clock, socket, reader } = await open(t);
+  clock.advance(3_600_000); // An hour after the last such line.
+  reader.on('message', () => { throw new Error('a bug'); });
+  socket.sendFrame(0x81, 'x');
+  await until(() => /\x88\x13\x0f\xa0the stream failed$/.test(socket.received), 'the close');
+  assert.match(`${mock.calls[0]?.arguments}`, /^The stream failed for a reader: 'Error: a bug/);
 });
 
 test('a reader at rest keeps nothing of what its client has sent', async (t) => {

@@ -2,7 +2,9 @@ import { createHistory } from './history.js';
 import type { Reader, Stream } from './reader.js';
 import type { IncomingMessage } from 'node:http';
 
-const oneLine = (text: string, max: number): string => text.replace(/\s+/g, ' ').slice(0, max);
+// A slice() would keep the whole text in memory.
+const oneLine = (text: string, max: number): string =>
+  [...text.replace(/\s+/g, ' ')].slice(0, max).join('');
 
 /**
  * A chat: what one client sends, all clients get. A page at `/?name=Ann` sends as Ann. It needs
