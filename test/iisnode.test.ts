@@ -51,7 +51,7 @@ test('under iisnode, a PORT that is no pipe prints one line and exits with 1', a
   const { output, exited } = runNode([SCRIPT], { PORT: '3000', IISNODE_VERSION: '0.2.26' });
   assert.deepEqual([await exited, output.stdout], [1, '']);
   assert.match(output.stderr,
-    /^PORT: .* Delete the variable PORT of this machine, then net stop was .y, net start w3svc\.$/m);
+    /^PORT: .* Delete the variable PORT of this machine, then net stop was .y, net start w3svc\./);
 });
 
 test('web.config passes the script to iisnode and serves nothing else', () => {
