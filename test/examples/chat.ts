@@ -2,9 +2,9 @@ import { createHistory } from './history.js';
 import type { Reader, Stream } from './reader.js';
 import type { IncomingMessage } from 'node:http';
 
-// A slice() would keep the whole text in memory.
+/** A copy: slice() alone would keep the whole text in memory. */
 const oneLine = (text: string, max: number): string =>
-  [...text.replace(/\s+/g, ' ')].slice(0, max).join('');
+  Buffer.from(text.replace(/\s+/g, ' ').slice(0, max)).toString();
 
 /**
  * A chat: what one client sends, all clients get. A page at `/?name=Ann` sends as Ann. It needs
