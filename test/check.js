@@ -101,10 +101,13 @@ async function checkFile(file) {
   const what = kind === 'page' || /(\/|\.js)$/i.test(page.pathname) ? 'file' : 'slash';
   /** @param {URL} url @param {Record<string, string>} more @param {RegExp} [needed] */
   const load = (url, more, needed = /^/) => attempt(what, 'GET', url, more, needed);
-  const loads = await Promise.all(Array.from({ length: 10 }, () => load(url, {})));
+  const loads = [];
+  for (let i = 0; i < 10; i += 1) loads.push(await load(url, {}));
+  const limited = loads.find(({ status }) => status === 429 || status === 503);
+  if (limited) throw fault('many', limited.seen);
   // Hosts add to a page, but not to other files.
   const versions = loads.map(({ status, body }) =>
-    status + (kind === 'page' ? JSON.stringify(judge.readPage(body, page)) : body));
+    `${status} ${kind === 'page' ? judge.readPage(body, page).max : body}`);
   if (new Set(versions).size > 1) throw fault('differ', `GET ${url} is not the same ten times`);
   // A script is no page; an icon may be missing.
   const needed = { page: /^200/, script: /^200 \s*[^\s<]/, style: /^200/, other: /^/ }[kind];
@@ -129,15 +132,19 @@ const CHECKS = [
   ['the page is there', async () => {
     const { headers: { location } } = await attempt('page', 'GET', page, {}, /^/);
     // A browser follows any redirect, but others may lead to a login.
-    const slash = `${page.pathname}/`;
+    const slash = `${page.pathname}/${page.search}`;
     if (location?.replace(page.origin, '') === slash) page = new URL(page.origin + slash);
     const { body, headers, seen } = await attempt('page', 'GET', page, {}, /^200/);
-    ({ files, max } = judge.readPage(body, page));
-    const client = files.find(({ url }) => url.pathname.endsWith('client.js'));
+    const found = judge.readPage(body, page);
+    const client = found.files.find(({ url }) => url.pathname.endsWith('client.js'));
     if (!client) throw fault('page', `${seen}, without client.js of this host`);
-    [script, total] = [client.url, max];
-    files.unshift({ url: page, kind: 'page', isModule: false });
-    const policies = `${headers['content-security-policy'] ?? ''}`.split(',');
+    [script, total, max] = [client.url, found.max, found.max];
+    // Other files are not dante's: a host may add them to the page.
+    const { href } = new URL('.', script);
+    const own = found.files.filter(({ url }) => new URL('.', url).href === href);
+    files = [{ url: page, kind: 'page', isModule: false }, ...own];
+    const header = `${headers['content-security-policy'] ?? ''}`;
+    const policies = [...header.split(','), ...found.policies];
     const verdicts = policies.map((one) => judge.judgePolicy(one, page.protocol === 'https:'));
     const all = `Content-Security-Policy: ${inspect(policies)}`;
     if (!policies[0] || verdicts.includes('yes')) throw fault('policy', all);

@@ -13,7 +13,7 @@ function attribute(tag, name) {
   return pattern.exec(tag)?.[1]?.replace(/^["']|["']$/g, '') ?? '';
 }
 
-/** What the page loads from its own host, and how many messages it expects.
+/** What the page loads from its own host, how many messages it expects, and its own policies.
  * @param {string} html @param {URL} page */
 function readPage(html, page) {
   /** @type {File[]} */
@@ -28,7 +28,11 @@ function readPage(html, page) {
     files.push({ url: new URL(name, page), kind, isModule: isPreload || /^module$/i.test(type) });
   }
   const own = files.filter(({ url }) => url.origin === page.origin).slice(0, MAX_FILES);
-  return { files: own, max: Number(attribute(/<progress\b[^<>]*>/i.exec(html)?.[0] ?? '', 'max')) };
+  const policies = [...html.slice(0, MAX_HTML).matchAll(/<meta\b[^<>]*>/gi)]
+    .filter(([tag]) => /^content-security-policy$/i.test(attribute(tag, 'http-equiv')))
+    .map(([tag]) => attribute(tag, 'content'));
+  const max = Number(attribute(/<progress\b[^<>]*>/i.exec(html)?.[0] ?? '', 'max'));
+  return { files: own, max, policies };
 }
 
 /** Why a browser does not use a file; '' if it does.
@@ -50,6 +54,8 @@ function judgePolicy(policy, isSecure) {
   /** @param {string} wanted */
   const find = (wanted) => directives.find(([name]) => name === wanted); // The first one counts.
   if (find('sandbox')?.includes('allow-same-origin') === false) return 'yes';
+  // Then a browser asks for https: in place of http:, but not on localhost.
+  if (!isSecure && find('upgrade-insecure-requests')) return 'perhaps';
   const verdicts = ['connect-src', 'script-src', 'style-src'].map((name) => {
     const [, ...sources] = find(`${name}-elem`) ?? find(name) ?? find('default-src') ?? ['', '*'];
     const isStrict = sources.includes("'strict-dynamic'"); // Then hosts do not count.
@@ -71,6 +77,8 @@ function refuseUpgrade({ headers, accept }) {
     return `Upgrade is "${upgrade}", Connection is "${connection}"`;
   }
   if (came !== accept) return `Sec-WebSocket-Accept is "${came}", not "${accept}"`;
+  const extensions = headers['sec-websocket-extensions'] ?? 'permessage-deflate';
+  if (!/^permessage-deflate\b/.test(extensions)) return `it adds the extension ${extensions}`;
   const protocol = headers['sec-websocket-protocol'];
   return protocol === undefined ? '' : `Sec-WebSocket-Protocol is "${protocol}", not asked for`;
 }

@@ -76,6 +76,10 @@ const CHANGES: [last: RegExp, change: (bytes: string) => string][] = [
   [/Content-Type/, (bytes) => bytes.replace('text/javascript', 'text/plain')],
   [/type="module"/, (bytes) => bytes.replace('type="module"', '             ')],
   [/connect-src/, (bytes) => bytes.replace("default-src 'self'", 'default-src https:')],
+  [/connect-src/, (bytes) => bytes.replace(/<title>.*<\/title>/,
+    (title) => '<meta http-equiv=content-security-policy content=sandbox>'.padEnd(title.length))],
+  [/changes the handshake/,
+    (bytes) => bytes.replace(/(?<= 101 .*\r\n)/, 'Sec-WebSocket-Extensions: x\r\n')],
   [/Content-Encoding/, (bytes) => bytes.replace('ETag', 'Content-Encoding: gzip\r\nETag')],
 ];
 let port = 20_000;
