@@ -15,7 +15,8 @@ const status = find('#status', HTMLParagraphElement);
 const action = find('#action', HTMLButtonElement);
 
 // The stream is next to this file, wherever the page is mounted, and gets the page's own query.
-const streamUrl = new URL(`ws${location.search}`, import.meta.url);
+const streamUrl = new URL('ws', import.meta.url); // Vite takes a template for a list of files.
+streamUrl.search = location.search;
 // fetch() rejects a password in a URL. Browsers send the page's password without it, too.
 streamUrl.username = '';
 streamUrl.password = '';

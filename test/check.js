@@ -83,6 +83,8 @@ async function watch(reader, maxMs) {
     const [age, quiet, last] = [nowMs - openedMs, longestMs, quietMs].map(Math.round);
     const seen = `${messages} messages in ${age} ms, quiet for ${quiet} ms, at last for ` +
       `${last} ms, code ${code || 'none'}`;
+    // A stream sends one at most, hello. An empty one is a sign of life.
+    if (reader.binaries > 1) throw fault('binary', seen);
     if (longestMs > SILENT_MS) throw fault('held', seen);
     if (code === 1006 && nowMs - openedMs < 500) throw fault('handshake', seen);
     // It has survived such a silence of the server before.
@@ -201,6 +203,9 @@ const CHECKS = [
   }],
 ];
 
+const USAGE = 'Usage: npm run check -- http://HOST/PATH [--whole] [--timeout SECONDS] ' +
+  "[--header 'Cookie: …']";
+
 async function main() {
   const { positionals: [address = '', ...others], values } = parseArgs({
     allowPositionals: true,
@@ -213,8 +218,7 @@ async function main() {
   const isRight = /^https?:\/\/[^/]/i.test(address) && others.length === 0 &&
     timeoutMs > 0 && timeoutMs < 1e9 && fields.every(([name, value]) => name && value);
   if (!isRight) {
-    throw new Error('Usage: npm run check -- http://HOST/PATH [--whole] [--timeout SECONDS] ' +
-      "[--header 'Cookie: …']");
+    throw new Error(USAGE);
   }
   for (const [name = '', value = ''] of fields) headers[name] = value;
   page = new URL(address);
@@ -234,7 +238,7 @@ async function main() {
 }
 
 process.stdout.on('error', () => process.exit(0)); // A closed pipe, as of `| head`.
-void main().catch(({ message }) => {
+void main().catch(({ message, code = '' }) => {
   process.exitCode = 1;
-  console.log(message);
+  console.log(/^ERR_(PARSE|INVALID_URL)/.test(code) ? `${message}\n${USAGE}` : message);
 }).finally(() => process.stdout.write('', () => process.exit()));

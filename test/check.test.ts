@@ -26,7 +26,7 @@ test('npm run check passes a server, and names faults', async (t) => {
     [`http://127.0.0.1:${hostile}/ --header Cookie:a=b`, 1, /GET \/: 200 'a=b'/],
     ...Object.keys(TEXTS).map((path) =>
       [`http://127.0.0.1:${hostile}${path}`, 1, /\n {4}That is not the page/] as const),
-    ['localhost:8888 --whole', 1, /^Usage: /],
+    ['localhost:8888 --whole', 1, /^Usage: /], ['--tiemout 4', 1, /'--tiemout'.*\nUsage: /s],
   ] as const) {
     const { output, exited } = runNode(['test/check.js', ...args.split(' ')]);
     assert.equal(await exited, code, output.stdout);

@@ -123,7 +123,7 @@ async function read(stream, { 'content-encoding': coding = '' }) {
  * @param {import('node:stream').Duplex} socket */
 function follow(socket) {
   const openedMs = performance.now();
-  const counts = { messages: 0, longestMs: 0, firstMs: Infinity, code: 0 };
+  const counts = { messages: 0, binaries: 0, longestMs: 0, firstMs: Infinity, code: 0 };
   const reader = { socket, openedMs, lastMs: openedMs, ...counts };
   let bytes = Buffer.alloc(0);
   let left = 0; // How much of the current frame is still to come: it is counted, but not kept.
@@ -145,6 +145,7 @@ function follow(socket) {
       // A code has two bytes; a close with one byte breaks the protocol.
       if (isClose) reader.code ||= [1005, 1002][short] ?? bytes.readUInt16BE(start);
       if ((first & 15) === 1) reader.messages += 1;
+      if ((first & 15) === 2 && left > start) reader.binaries += 1;
       if ((first & 15) < 3) reader.firstMs = Math.min(reader.firstMs, nowMs);
     }
   });

@@ -58,6 +58,7 @@ const CAUSES = [
   [/^query/, 'The host drops the query, and pages that return start again: pass it on.'],
   [/^folder/, 'Anybody can read this: pass its path on.', { IIS: 'web.config must be in force' }],
   [/^max/, 'Set max in public/index.html to what the stream has. If it has no end, remove max.'],
+  [/^binary/, 'The host makes binary messages of texts: pass on which kind they are.'],
   [/^held/, 'The host holds back what is sent: turn its buffering and compression off.'],
   [/^silence/, 'The host closes a connection that is silent for so long: allow more than 5 s.',
     { nginx: 'proxy_read_timeout 30s', HAProxy: 'timeout tunnel 30s', Apache: 'timeout=30',

@@ -70,6 +70,7 @@ const CHANGES: [last: RegExp, change: (bytes: string) => string][] = [
   [/holds back/, // All but the close.
     (bytes) => bytes.replace(/(?:(?<= 101 [^]*?\r\n\r\n)|^[\x81\x82])[^]*?(?=\x88|$)/, '')],
   [/changes the handshake/, (bytes) => bytes.replace(/(?<=-Accept: ).*/, 'x')],
+  [/binary messages of texts/, (bytes) => bytes.replace(/^\x81|(?<=\r\n\r\n)\x81/, '\x82')],
   [/changes the handshake/,
     (bytes) => bytes.replace(/(?<= 101 .*\r\n)/, 'Sec-WebSocket-Protocol: x\r\n')],
   [/too early/, (bytes) => bytes.replace(/(?<= 101 [^]*?\r\n\r\n)[^]*|^\x81[^]*/, '\x88\x01x')],
