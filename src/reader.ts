@@ -26,6 +26,7 @@ export class Reader extends WebSocket {
   #paidMs = 0; // When its bytes so far are within its share.
   #drain: Promise<void> | undefined; // Once somebody waits for it.
   #settle: (() => void) | undefined; // Ends it.
+  #timer: NodeJS.Timeout | undefined; // Until it may send more.
 
   /** `hello` is sent first, as a binary message, unless it is empty. */
   constructor(request: IncomingMessage, private socket: Duplex, head: Buffer, hello: string) {
@@ -35,11 +36,8 @@ export class Reader extends WebSocket {
       'sec-websocket-version': '13', 'sec-websocket-key': request.headers['sec-websocket-key'],
     } }, socket, Buffer.alloc(0), [], { maxLength: MAX_MESSAGE_BYTES });
     if (hello) this.once('open', () => super.send(Buffer.from(hello)));
-    // It would keep `head`, too. It reads that from the socket, first of all, once it is open.
-    process.nextTick((bytes: Buffer) => socket.unshift(bytes), head);
-    process.nextTick(() => socket.resume());
-    socket.pause();
-    socket.on('data', ({ length }: Buffer) => this.#count(length)); // After the library.
+    // With this listener, the library gets only what `read()` takes, and `head` first of all.
+    socket.on('readable', () => this.#read()).unshift(head);
   }
 
   /** Calls all readers once a second. Returns the timer, for `clearInterval()`. */
@@ -63,17 +61,22 @@ export class Reader extends WebSocket {
     return this.readyState === 1;
   }
 
+  #wake(): void {
+    this.#drain = undefined;
+    this.#settle?.();
+  }
+
   override close(code?: WebSocket.Code, reason?: string): void {
-    if (this.readyState < 2) this.#paidMs = 0; // The client's reply must be read.
     super.close(code, reason);
-    this.#update();
+    this.#wake();
   }
 
   /** Sees each event before its listeners do. Listeners of its own would take memory. */
   override emit(name: string, ...values: unknown[]): boolean {
     if (name === 'message') this.#messages += 1;
     if (this.#messages > MAX_MESSAGES) this.close(4008, 'too many messages in a second');
-    if (name === 'drain' || name === 'close') this.#update();
+    if (name === 'drain') this.#read();
+    if (name === 'drain' || name === 'close') this.#wake();
     try {
       return super.emit(name, ...values);
     } catch (error) {
@@ -89,24 +92,20 @@ export class Reader extends WebSocket {
     this.close(4000, 'the stream failed');
   }
 
-  /** Counts bytes that the client has sent. */
-  #count(bytes: number): void {
-    // The library keeps each fragment as a Buffer, which takes more memory than its bytes.
-    const message = this._driver._message;
-    if (message) message._chunks = [Buffer.concat(message._chunks)];
-    this.#paidMs = Math.max(this.#paidMs, performance.now()) + bytes / BYTES_PER_MS;
-    this.#update();
-  }
-
-  /** Reads on, or stops for a moment if the client has sent a second's share in advance. */
-  #update(): void {
-    const aheadMs = this.#paidMs - performance.now() - 1000;
-    if (aheadMs > 0) {
-      this.socket.pause(); // On `drain`, Node.js 20 has just resumed it.
-      setTimeout(() => this.#update(), aheadMs).unref();
-    } else if (!this.socket.writableNeedDrain) this.socket.resume();
-    this.#drain = undefined;
-    this.#settle?.();
+  /** Reads until the client is a second ahead of its share; later the rest. */
+  #read(): void {
+    clearTimeout(this.#timer);
+    const { socket } = this;
+    while (!socket.writableNeedDrain) {
+      const aheadMs = this.#paidMs - performance.now() - 1000;
+      if (aheadMs > 0) return void (this.#timer = setTimeout(() => this.#read(), aheadMs).unref());
+      const chunk: Buffer | null = socket.read(Math.min(socket.readableLength, 1024));
+      if (!chunk) return;
+      // The library keeps each fragment as a Buffer, which takes more memory than its bytes.
+      const message = this._driver._message;
+      if (message) message._chunks = [Buffer.concat(message._chunks)];
+      this.#paidMs = Math.max(this.#paidMs, performance.now()) + chunk.length / BYTES_PER_MS;
+    }
   }
 
   /** Ends 5 s of silence, and a connection that is full for 10 minutes. */
