@@ -19,14 +19,11 @@ const NOT_ALLOWED = textReply(405, 'Only GET and HEAD are allowed.', { Allow: 'G
 const FAILED = textReply(500, 'The server failed. Its log has the reason.');
 const UNAVAILABLE = textReply(503, 'The server is shutting down.', { Connection: 'close' });
 
-/**
- * Called first, for each request and each upgrade; undefined leaves it to dante. `path` is decoded
- * and below the mount: `/ws` is the stream. The connection waits while a promise does not settle.
- */
+/** Asked first, at each request and upgrade; undefined leaves it to dante. `path` is decoded. */
 export type OnRequest =
   (request: IncomingMessage, path: string) => Reply | undefined | Promise<Reply | undefined>;
 type Origins = { allowedOrigins: Set<string> };
-type Start = { from: number; hello: string };
+type Answer<T> = (request: IncomingMessage, path: string, query: URLSearchParams) => Reply | T;
 
 /** Makes a server that does not listen yet. Throws what `node:fs` throws if public/ is missing. */
 export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest?: OnRequest) {
@@ -45,8 +42,7 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
     unanswered.set(request.socket, responses.add(response));
     response.on('close', () => responses.delete(response));
     if (responses.size > MAX_UNANSWERED) return void request.socket.destroy();
-    const { path } = parseTarget(request);
-    send(response, await decide(request, path, () => route(request, path)));
+    send(response, await decide(request, route));
   }
 
   /** Answers on a socket that `node:http` has let go: of an upgrade, or of CONNECT. */
@@ -57,12 +53,10 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
       await new Promise((resolve) => response.on('close', resolve));
     }
     const { method, httpVersion, headers } = request;
-    const { path, query } = parseTarget(request);
     const isHandshake = method === 'GET' && httpVersion === '1.1' && !hasBody(request) &&
       headers.upgrade?.toLowerCase() === 'websocket';
     // Any other upgrade gets the reply to a plain request (RFC 9110 section 7.8).
-    const answer = await decide(request, path, () =>
-      isHandshake ? refusal(request, path) ?? start(request, query) : route(request, path));
+    const answer = await decide(request, isHandshake ? start : route);
     if ('status' in answer) return sendRaw(socket, method, answer);
     if (!socket.readable || !socket.writable) return void socket.destroy(); // It has left.
     const reader = new Reader(request, socket, head, answer.hello);
@@ -70,10 +64,11 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
   }
 
   /** What `onRequest` replies, or else what dante answers; 500 if either throws. */
-  async function decide<T>(request: IncomingMessage, path: string, answer: () => Reply | T) {
+  async function decide<T>(request: IncomingMessage, answer: Answer<T>): Promise<Reply | T> {
     try {
+      const { path, query } = parseTarget(request);
       const reply = closed ? UNAVAILABLE : await onRequest?.(request, path);
-      if (reply === undefined) return closed ? UNAVAILABLE : answer();
+      if (reply === undefined) return closed ? UNAVAILABLE : answer(request, path, query);
       checkReply(reply);
       return reply;
     } catch (error) {
@@ -123,7 +118,9 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
   }
 
   /** Where a reader begins and what it is told first, or the reply to one that is refused. */
-  function start(request: IncomingMessage, query: URLSearchParams): Reply | Start {
+  function start(request: IncomingMessage, path: string, query: URLSearchParams) {
+    const refused = refusal(request, path);
+    if (refused) return refused;
     const { total } = stream;
     const { epoch, earliest } = stream.origin?.(request) ?? { epoch: '', earliest: 0 };
     const text = query.get('from') ?? '0';
@@ -147,20 +144,17 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
     }));
     await Promise.all([...left, stream.close?.()]);
   }
-  /**
-   * Closes readers with 4001, and answers later requests with 503. Resolves when the readers have
-   * left, after 30 s at most, and the stream's `close()` has settled. Rejects if that does.
-   */
+
+  /** Closes readers with 4001, and answers 503. Resolves when they and the stream have closed. */
   const close = (): Promise<void> => (closed ??= shutDown());
   return { server, handleRequest, handleUpgrade, close };
 }
 
 /** The reply to a request for the stream that is no handshake. */
 function upgradeRequired({ httpVersion, headers }: IncomingMessage): Reply {
-  let text = 'A WebSocket needs the headers Upgrade and Connection, a key, and version 13.';
-  if (httpVersion === '1.0') text = 'A WebSocket needs HTTP/1.1, but this request has HTTP/1.0.';
+  const rest = 'the headers Upgrade and Connection, a key, and version 13';
   const isAttempt = headers.upgrade ?? headers['sec-websocket-key'];
-  return textReply(426, text, {
+  return textReply(426, `A WebSocket needs HTTP/1.1 (this is HTTP/${httpVersion}), ${rest}.`, {
     'Sec-WebSocket-Version': '13', // RFC 6455 section 4.4
     // RFC 9110 section 15.5.22. Over HTTP/2, WebKit rejects it, and so the page's plain request.
     ...(isAttempt && { Upgrade: 'websocket' }),

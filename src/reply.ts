@@ -1,6 +1,6 @@
 import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
+import { finished, type Duplex } from 'node:stream';
 
 /** A response as a value. Its length is added when it is sent. */
 export type Reply = { status: number; headers: OutgoingHttpHeaders; body: string | Buffer };
@@ -14,8 +14,7 @@ export function textReply(status: number, text: string, headers: OutgoingHttpHea
 /** Throws TypeError or RangeError if a reply cannot be sent. */
 export function checkReply({ status, headers, body }: Reply): void {
   Buffer.byteLength(body);
-  const isFinal = Number.isInteger(status) && status >= 200 && status <= 599;
-  if (!isFinal) throw new RangeError(`${status} is no status of a reply.`);
+  if (status < 200 || !STATUS_CODES[status]) throw new RangeError(`${status} is no status.`);
   for (const [name, value] of Object.entries(headers)) {
     validateHeaderName(name);
     for (const one of [value].flat()) validateHeaderValue(name, String(one ?? '\n'));
@@ -40,8 +39,7 @@ export function send(to: ServerResponse, reply: Reply): void {
   // iisnode sends the next request as the rest of this body (cprotocolbridge.cpp), so close the
   // connection. Read the body first, for 2 s at most, or the client may lose the response.
   to.setHeader('Connection', 'close');
-  if (to.req.readableEnded || to.req.destroyed) return write();
-  to.req.resume().on('end', write);
+  finished(to.req.resume(), write);
   setTimeout(write, 2000).unref();
 }
 

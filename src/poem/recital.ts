@@ -10,14 +10,9 @@ export function createRecital(stanzas: readonly string[], intervalMs: number): S
     sendNext();
 
     function sendNext(): void {
-      const stanza = stanzas[next];
-      if (stanza === undefined) return end();
-      if (!reader.send(stanza)) return; // Skip this beat while the reader's buffer is full.
-      next += 1;
-      if (next === stanzas.length) end();
-    }
-
-    function end(): void {
+      // Skip this beat while the reader's buffer is full.
+      if (next < stanzas.length && reader.send(stanzas[next] ?? '')) next += 1;
+      if (next < stanzas.length) return;
       leave();
       reader.close(1000); // All is done (RFC 6455 section 7.4.1).
     }
