@@ -12,11 +12,9 @@ export const SCRIPT = 'server-faye.js';
 export const PUBLIC = join(__dirname, '..', 'public');
 const MOUNT = new RegExp(`^.*/${SCRIPT.replace('.', '\\.')}(?=/|$)`, 'i'); // IIS ignores case.
 const KEY = /^[A-Za-z0-9+/]{22}==$/; // Base64 of 16 bytes (RFC 6455 section 4.2.1).
-const MAX_UNANSWERED = 100; // Requests of one connection. More destroy it.
 const ignore = (): void => {}; // Without a listener, the reset of a socket ends the process.
 const NOT_FOUND = textReply(404, `Not found. The page is at /, or at ${SCRIPT} under IIS.`);
 const NOT_ALLOWED = textReply(405, 'Only GET and HEAD are allowed.', { Allow: 'GET, HEAD' });
-const FAILED = textReply(500, 'The server failed. Its log has the reason.');
 const UNAVAILABLE = textReply(503, 'The server is shutting down.', { Connection: 'close' });
 
 /** Asked first, at each request and upgrade; undefined leaves it to dante. `path` is decoded. */
@@ -41,7 +39,7 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
     const responses = unanswered.get(request.socket) ?? new Set();
     unanswered.set(request.socket, responses.add(response));
     response.on('close', () => responses.delete(response));
-    if (responses.size > MAX_UNANSWERED) return void request.socket.destroy();
+    if (responses.size > 100) return void request.socket.destroy(); // It floods.
     send(response, await decide(request, route));
   }
 
@@ -60,7 +58,8 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
     if ('status' in answer) return sendRaw(socket, method, answer);
     if (!socket.readable || !socket.writable) return void socket.destroy(); // It has left.
     const reader = new Reader(request, socket, head, answer.hello);
-    reader.once('open', () => accept(reader, answer.from, request));
+    const fail = (error: unknown): void => reader.fail(error);
+    reader.once('open', () => accept(reader, answer.from, request).catch(fail));
   }
 
   /** What `onRequest` replies, or else what dante answers; 500 if either throws. */
@@ -73,21 +72,16 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
       return reply;
     } catch (error) {
       if (!request.socket.destroyed) report('A request failed', error);
-      return FAILED;
+      return textReply(500, 'The server failed. Its log has the reason.');
     }
   }
 
   async function accept(reader: Reader, from: number, request: IncomingMessage): Promise<void> {
     readers.add(reader);
     reader.on('close', () => readers.delete(reader));
-    try {
-      await stream.begin(reader, from, request);
-    } catch (error) {
-      reader.fail(error);
-    }
+    await stream.begin(reader, from, request);
   }
 
-  /** The reply to a plain request. */
   function route(request: IncomingMessage, path: string): Reply {
     const { method, headers } = request;
     if (method !== 'GET' && method !== 'HEAD') return NOT_ALLOWED;
@@ -100,12 +94,11 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
     return isKnown ? { ...asset, status: 304, body: '' } : { ...asset, status: 200 };
   }
 
-  /** The reply to a handshake that is refused, or undefined. */
   function refusal(request: IncomingMessage, path: string): Reply | undefined {
-    const { host, origin, 'sec-websocket-key': key = '', ...headers } = request.headers;
-    const is13 = headers['sec-websocket-version'] === '13';
+    const { host, origin, 'sec-websocket-version': version, ...headers } = request.headers;
+    const hasKey = KEY.test(headers['sec-websocket-key'] ?? '');
     if (path !== '/ws') return NOT_FOUND;
-    if (!is13 || !KEY.test(key)) return upgradeRequired(request);
+    if (version !== '13' || !hasKey) return upgradeRequired(request);
     if (!host) return textReply(400, 'The Host header is missing.');
     if (!origin || allowedOrigins.has(origin)) return undefined;
     // A proxy that changes Host often sets X-Forwarded-Host, or adds a default port. Pages cannot.
@@ -117,7 +110,6 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
     return textReply(403, text);
   }
 
-  /** Where a reader begins and what it is told first, or the reply to one that is refused. */
   function start(request: IncomingMessage, path: string, query: URLSearchParams) {
     const refused = refusal(request, path);
     if (refused) return refused;
@@ -150,7 +142,6 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
   return { server, handleRequest, handleUpgrade, close };
 }
 
-/** The reply to a request for the stream that is no handshake. */
 function upgradeRequired({ httpVersion, headers }: IncomingMessage): Reply {
   const rest = 'the headers Upgrade and Connection, a key, and version 13';
   const isAttempt = headers.upgrade ?? headers['sec-websocket-key'];

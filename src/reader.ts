@@ -3,7 +3,6 @@ import type { Duplex } from 'node:stream';
 import WebSocket from 'faye-websocket';
 import { report } from './report.js';
 
-const MAX_MESSAGE_BYTES = 1024; // A longer message from a client closes with 1009.
 const MAX_MESSAGES = 500; // More of them in one second close with 4008.
 const BYTES_PER_MS = 16.384; // 16 KiB a second: dante reads no more from a client on average.
 
@@ -34,7 +33,7 @@ export class Reader extends WebSocket {
     super({ method: 'GET', url: '/', headers: {
       host: 'localhost', connection: 'Upgrade', upgrade: 'websocket',
       'sec-websocket-version': '13', 'sec-websocket-key': request.headers['sec-websocket-key'],
-    } }, socket, Buffer.alloc(0), [], { maxLength: MAX_MESSAGE_BYTES });
+    } }, socket, Buffer.alloc(0), [], { maxLength: 1024 }); // A longer message closes with 1009.
     if (hello) this.once('open', () => super.send(Buffer.from(hello)));
     // With this listener, the library gets only what `read()` takes, and `head` first of all.
     socket.on('readable', () => this.#read()).unshift(head);

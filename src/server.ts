@@ -30,9 +30,8 @@ try {
 
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGBREAK']) process.on(signal, async () => {
     setTimeout(() => process.exit(0), 3000); // Whatever is still open.
-    const left = once(server, 'close');
-    await close().catch((error) => report('The stream did not close', error));
-    await left;
+    const fail = (error: unknown): void => report('The stream did not close', error);
+    await Promise.all([once(server, 'close'), close().catch(fail)]);
     process.exit(0);
   });
 } catch (error) {
