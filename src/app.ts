@@ -9,7 +9,6 @@ import { report } from './report.js';
 
 /** The script that IIS runs. All URLs but `/` contain it, because IIS passes only those on. */
 export const SCRIPT = 'server-faye.js';
-export const PUBLIC = join(__dirname, '..', 'public');
 const MOUNT = new RegExp(`^.*/${SCRIPT.replace('.', '\\.')}(?=/|$)`, 'i'); // IIS ignores case.
 const KEY = /^[A-Za-z0-9+/]{22}==$/; // Base64 of 16 bytes (RFC 6455 section 4.2.1).
 const ignore = (): void => {}; // Without a listener, the reset of a socket ends the process.
@@ -25,7 +24,7 @@ type Answer<T> = (request: IncomingMessage, path: string, query: URLSearchParams
 
 /** Makes a server that does not listen yet. Throws what `node:fs` throws if public/ is missing. */
 export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest?: OnRequest) {
-  const assets = loadAssets(PUBLIC);
+  const assets = loadAssets(join(__dirname, '..', 'public'));
   const readers = new Set<Reader>();
   const unanswered = new WeakMap<object, Set<ServerResponse>>(); // Of each connection.
   const timer = Reader.watch(readers);
@@ -43,7 +42,6 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
     send(response, await decide(request, route));
   }
 
-  /** Answers on a socket that `node:http` has let go: of an upgrade, or of CONNECT. */
   async function handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer) {
     socket.on('error', ignore).on('timeout', socket.destroy);
     // Node 26 wraps `socket` while a body is missing. Nothing follows `Connection: close`.
@@ -59,10 +57,9 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
     if (!socket.readable || !socket.writable) return void socket.destroy(); // It has left.
     const reader = new Reader(request, socket, head, answer.hello);
     const fail = (error: unknown): void => reader.fail(error);
-    reader.once('open', () => accept(reader, answer.from, request).catch(fail));
+    reader.once('open', () => accept(reader, answer.position, request).catch(fail));
   }
 
-  /** What `onRequest` replies, or else what dante answers; 500 if either throws. */
   async function decide<T>(request: IncomingMessage, answer: Answer<T>): Promise<Reply | T> {
     try {
       const { path, query } = parseTarget(request);
@@ -94,37 +91,34 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
     return isKnown ? { ...asset, status: 304, body: '' } : { ...asset, status: 200 };
   }
 
-  function refusal(request: IncomingMessage, path: string): Reply | undefined {
+  /** Where a reader begins and what it is told first, or the reply to one that is refused. */
+  function start(request: IncomingMessage, path: string, query: URLSearchParams) {
     const { host, origin, 'sec-websocket-version': version, ...headers } = request.headers;
     const hasKey = KEY.test(headers['sec-websocket-key'] ?? '');
     if (path !== '/ws') return NOT_FOUND;
     if (version !== '13' || !hasKey) return upgradeRequired(request);
     if (!host) return textReply(400, 'The Host header is missing.');
-    if (!origin || allowedOrigins.has(origin)) return undefined;
     // A proxy that changes Host often sets X-Forwarded-Host, or adds a default port. Pages cannot.
     const hosts = [host, ...String(headers['x-forwarded-host'] ?? host).split(',')];
     const names = hosts.map((one) => one.trim().toLowerCase().replace(/:(80|443)$/, ''));
-    if (names.includes(origin.replace(/^https?:\/\//, ''))) return undefined;
-    const text = `Pages of ${origin} may not open streams of ${host}.`;
-    report('If a page is yours, let the proxy pass on Host, or set ALLOWED_ORIGINS', text);
-    return textReply(403, text);
-  }
-
-  function start(request: IncomingMessage, path: string, query: URLSearchParams) {
-    const refused = refusal(request, path);
-    if (refused) return refused;
+    const isOwn = !origin || names.includes(origin.replace(/^https?:\/\//, ''));
+    if (!isOwn && !allowedOrigins.has(origin)) {
+      const text = `Pages of ${origin} may not open streams of ${host}.`;
+      report('If a page is yours, let the proxy pass on Host, or set ALLOWED_ORIGINS', text);
+      return textReply(403, text);
+    }
     const { total } = stream;
     const { epoch, earliest } = stream.origin?.(request) ?? { epoch: '', earliest: 0 };
-    const text = query.get('from') ?? '0';
-    const count = /^\d+$/.test(text) ? Number(text) : NaN;
+    const from = query.get('from') ?? '0';
+    const count = /^\d+$/.test(from) ? Number(from) : NaN;
     // It has messages of another run, perhaps more than this one has.
     const isOther = epoch !== '' && (query.get('epoch') || epoch) !== epoch;
     if (!Number.isSafeInteger(count) || (count > total && !isOther)) {
       const range = total === Infinity ? '' : ` from 0 to ${total}`;
-      return textReply(400, `from is ${JSON.stringify(text)}, not a whole number${range}.`);
+      return textReply(400, `from is ${JSON.stringify(from)}, not a whole number${range}.`);
     }
-    const from = isOther ? earliest : Math.max(count, earliest);
-    return { from, hello: epoch && JSON.stringify({ epoch, from, total }) };
+    const position = isOther ? earliest : Math.max(count, earliest);
+    return { position, hello: epoch && JSON.stringify({ epoch, from: position, total }) };
   }
 
   async function shutDown(): Promise<void> {

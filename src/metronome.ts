@@ -1,14 +1,13 @@
-/** Listeners that are due together, in milliseconds on the monotonic clock. */
-type Beat = { dueMs: number; listeners: Set<() => void> };
-
 /** The pace of many readers: calls each listener every `intervalMs` milliseconds. */
 export function createMetronome(intervalMs: number) {
-  let newest: Beat | undefined;
+  /** Listeners that are due together, on the monotonic clock. */
+  let newest = { dueMs: 0, listeners: new Set<() => void>() };
+
   /** Calls `listener` first one interval from now. Returns a function that ends the calls. */
   function join(listener: () => void): () => void {
     const dueMs = performance.now() + intervalMs;
     // Share the newest beat if it comes at most 10 ms early (a tenth of a short interval).
-    if (!newest || dueMs - newest.dueMs >= Math.min(10, intervalMs / 10)) {
+    if (dueMs - newest.dueMs >= Math.min(10, intervalMs / 10)) {
       newest = { dueMs, listeners: new Set() };
       schedule(newest, intervalMs);
     }
@@ -17,7 +16,7 @@ export function createMetronome(intervalMs: number) {
     return () => void listeners.delete(listener);
   }
 
-  function schedule(beat: Beat, delayMs: number): void {
+  function schedule(beat: typeof newest, delayMs: number): void {
     setTimeout(() => {
       if (beat.listeners.size === 0) return;
       const nowMs = performance.now();

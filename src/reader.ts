@@ -23,8 +23,7 @@ export class Reader extends WebSocket {
   #silentSeconds = 0;
   #messages = 0; // From the client, in this second.
   #paidMs = 0; // When its bytes so far are within its share.
-  #drain: Promise<void> | undefined; // Once somebody waits for it.
-  #settle: (() => void) | undefined; // Ends it.
+  #waiting: (() => void)[] | undefined; // Those who wait for `drained()`.
   #timer: NodeJS.Timeout | undefined; // Until it may send more.
 
   /** `hello` is sent first, as a binary message, unless it is empty. */
@@ -55,27 +54,22 @@ export class Reader extends WebSocket {
   /** Resolves with true once `send()` would send, or with false once the reader is closing. */
   async drained(): Promise<boolean> {
     while (this.readyState === 1 && this.socket.writableNeedDrain) {
-      await (this.#drain ??= new Promise((resolve) => (this.#settle = resolve)));
+      await new Promise<void>((resolve) => (this.#waiting ??= []).push(resolve));
     }
     return this.readyState === 1;
   }
 
-  #wake(): void {
-    this.#drain = undefined;
-    this.#settle?.();
-  }
-
   override close(code?: WebSocket.Code, reason?: string): void {
     super.close(code, reason);
-    this.#wake();
+    this.emit('closing'); // Wakes those who wait.
   }
 
   /** Sees each event before its listeners do. Listeners of its own would take memory. */
   override emit(name: string, ...values: unknown[]): boolean {
     if (name === 'message') this.#messages += 1;
-    if (this.#messages > MAX_MESSAGES) this.close(4008, 'too many messages in a second');
+    if (this.#messages > MAX_MESSAGES) super.close(4008, 'too many messages in a second');
     if (name === 'drain') this.#read();
-    if (name === 'drain' || name === 'close') this.#wake();
+    for (const resolve of this.#waiting?.splice(0) ?? []) resolve();
     try {
       return super.emit(name, ...values);
     } catch (error) {

@@ -2,8 +2,7 @@ process.setSourceMapsEnabled(true); // First, so that all stack traces name line
 
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { dirname } from 'node:path';
-import { createApp, PUBLIC } from './app.js';
+import { createApp } from './app.js';
 import { hostInIisnode } from './iisnode.js';
 import { canto1 } from './poem/canto1.js';
 import { createRecital } from './poem/recital.js';
@@ -23,7 +22,7 @@ try {
   });
   server.listen(listen, () => {
     if ('path' in listen) return console.log(`Listening on ${listen.path}`);
-    const { host = 'localhost' } = listen;
+    const host = listen.host || 'localhost';
     const { port } = server.address() as AddressInfo; // A string for a path only.
     console.log(`Listening on http://${host.includes(':') ? `[${host}]` : host}:${port}/`);
   });
@@ -35,10 +34,10 @@ try {
     process.exit(0);
   });
 } catch (error) {
-  const { message, path = '' } = error as NodeJS.ErrnoException;
+  const { message, path } = error as NodeJS.ErrnoException;
   if (error instanceof SettingError) fail(message);
-  if (path !== PUBLIC && dirname(path) !== PUBLIC) throw error;
-  fail(`Repair public/, or let this account read it: ${message}.`);
+  if (!path) throw error;
+  fail(`Cannot start: ${message}. Repair it, or let this account read it.`);
 }
 
 /** Exits at once, whatever a stream has opened. */

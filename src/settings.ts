@@ -1,4 +1,6 @@
 export type Settings = ReturnType<typeof readSettings>;
+const PATHS = 'a socket such as /run/dante.sock, or a pipe such as \\\\.\\pipe\\dante';
+
 /** An invalid setting. The message names the variable, the value and what is accepted. */
 export class SettingError extends Error {}
 
@@ -6,8 +8,11 @@ export class SettingError extends Error {}
 export function readSettings(env: NodeJS.ProcessEnv) {
   // In cmd.exe, `set PORT=80 && npm start` sets "80 ".
   const read = (name: string): string => env[name]?.trim() ?? '';
+  const port = read('PORT') || '8888';
   return {
-    listen: parseListen(read('PORT') || '8888', read('HOST')),
+    /** For `server.listen()`. */
+    listen: /[/\\]/.test(port) ? { path: port } :
+      { port: parseInteger('PORT', port, 0, 65_535, `, or ${PATHS}`), host: read('HOST') },
     /** From one stanza to the next, in milliseconds. */
     intervalMs: parseInteger('INTERVAL_MS', read('INTERVAL_MS') || '2000', 1, 60_000),
     /** Of other sites, whose pages may connect. */
@@ -15,16 +20,9 @@ export function readSettings(env: NodeJS.ProcessEnv) {
   };
 }
 
-type Listen = { port: number; host?: string } | { path: string }; // For server.listen().
-function parseListen(port: string, host: string): Listen {
-  if (/[/\\]/.test(port)) return { path: port };
-  const path = 'a socket such as /run/dante.sock, or a pipe such as \\\\.\\pipe\\dante';
-  return { port: parseInteger('PORT', port, 0, 65_535, path), ...(host && { host }) };
-}
-
-function parseInteger(name: string, text: string, min: number, max: number, other?: string) {
+function parseInteger(name: string, text: string, min: number, max: number, or = '') {
   if (/^\d+$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
-  const accepted = `a whole number from ${min} to ${max}${other ? `, or ${other}` : ''}`;
+  const accepted = `a whole number from ${min} to ${max}${or}`;
   throw new SettingError(`${name}: ${JSON.stringify(text)} is not ${accepted}.`);
 }
 
