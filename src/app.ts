@@ -10,7 +10,6 @@ import { report } from './report.js';
 /** The script that IIS runs. All URLs but `/` contain it, because IIS passes only those on. */
 export const SCRIPT = 'server-faye.js';
 const MOUNT = new RegExp(`^.*/${SCRIPT.replace('.', '\\.')}(?=/|$)`, 'i'); // IIS ignores case.
-const KEY = /^[A-Za-z0-9+/]{22}==$/; // Base64 of 16 bytes (RFC 6455 section 4.2.1).
 const ignore = (): void => {}; // Without a listener, the reset of a socket ends the process.
 const NOT_FOUND = textReply(404, `Not found. The page is at /, or at ${SCRIPT} under IIS.`);
 const NOT_ALLOWED = textReply(405, 'Only GET and HEAD are allowed.', { Allow: 'GET, HEAD' });
@@ -27,7 +26,7 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
   const assets = loadAssets(join(__dirname, '..', 'public'));
   const readers = new Set<Reader>();
   const unanswered = new WeakMap<object, Set<ServerResponse>>(); // Of each connection.
-  const timer = Reader.watch(readers);
+  const timer = setInterval(() => readers.forEach(Reader.tick), 1000).unref();
   let closed: Promise<void> | undefined;
   const server = createServer(handleRequest).on('checkExpectation', handleRequest);
   server.on('upgrade', handleUpgrade).on('connect', handleUpgrade);
@@ -52,12 +51,11 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
     const isHandshake = method === 'GET' && httpVersion === '1.1' && !hasBody(request) &&
       headers.upgrade?.toLowerCase() === 'websocket';
     // Any other upgrade gets the reply to a plain request (RFC 9110 section 7.8).
-    const answer = await decide(request, isHandshake ? start : route);
+    const answer = await decide(request, isHandshake ? handshake : route);
     if ('status' in answer) return sendRaw(socket, method, answer);
     if (!socket.readable || !socket.writable) return void socket.destroy(); // It has left.
     const reader = new Reader(request, socket, head, answer.hello);
-    const fail = (error: unknown): void => reader.fail(error);
-    reader.once('open', () => accept(reader, answer.position, request).catch(fail));
+    reader.once('open', () => accept(reader, answer.position, request));
   }
 
   async function decide<T>(request: IncomingMessage, answer: Answer<T>): Promise<Reply | T> {
@@ -73,28 +71,25 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
     }
   }
 
-  async function accept(reader: Reader, from: number, request: IncomingMessage): Promise<void> {
+  function accept(reader: Reader, from: number, request: IncomingMessage): void {
     readers.add(reader);
     reader.on('close', () => readers.delete(reader));
-    await stream.begin(reader, from, request);
+    Promise.resolve(stream.begin(reader, from, request)).catch((error) => reader.fail(error));
   }
 
   function route(request: IncomingMessage, path: string): Reply {
-    const { method, headers } = request;
+    const { method, headers: { 'if-none-match': tags = '' } } = request;
     if (method !== 'GET' && method !== 'HEAD') return NOT_ALLOWED;
     if (path === '/ws') return upgradeRequired(request);
     const asset = assets.get(path === '/' ? 'index.html' : path.slice(1));
     if (!asset) return NOT_FOUND;
-    // A list of tags, some with W/ in front, or * for any (RFC 9110 section 13.1.2).
-    const tags = headers['if-none-match'] ?? '';
-    const isKnown = tags === '*' || tags.includes(asset.headers.ETag);
+    const isKnown = tags === '*' || tags.includes(asset.headers.ETag); // RFC 9110 13.1.2
     return isKnown ? { ...asset, status: 304, body: '' } : { ...asset, status: 200 };
   }
 
-  /** Where a reader begins and what it is told first, or the reply to one that is refused. */
-  function start(request: IncomingMessage, path: string, query: URLSearchParams) {
+  function handshake(request: IncomingMessage, path: string, query: URLSearchParams) {
     const { host, origin, 'sec-websocket-version': version, ...headers } = request.headers;
-    const hasKey = KEY.test(headers['sec-websocket-key'] ?? '');
+    const hasKey = /^[A-Za-z0-9+/]{22}==$/.test(headers['sec-websocket-key'] ?? ''); // 16 bytes.
     if (path !== '/ws') return NOT_FOUND;
     if (version !== '13' || !hasKey) return upgradeRequired(request);
     if (!host) return textReply(400, 'The Host header is missing.');
@@ -111,13 +106,12 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
     const { epoch, earliest } = stream.origin?.(request) ?? { epoch: '', earliest: 0 };
     const from = query.get('from') ?? '0';
     const count = /^\d+$/.test(from) ? Number(from) : NaN;
-    // It has messages of another run, perhaps more than this one has.
-    const isOther = epoch !== '' && (query.get('epoch') || epoch) !== epoch;
-    if (!Number.isSafeInteger(count) || (count > total && !isOther)) {
+    const isOtherRun = epoch !== '' && (query.get('epoch') || epoch) !== epoch;
+    if (!Number.isSafeInteger(count) || (count > total && !isOtherRun)) {
       const range = total === Infinity ? '' : ` from 0 to ${total}`;
       return textReply(400, `from is ${JSON.stringify(from)}, not a whole number${range}.`);
     }
-    const position = isOther ? earliest : Math.max(count, earliest);
+    const position = isOtherRun ? earliest : Math.max(count, earliest);
     return { position, hello: epoch && JSON.stringify({ epoch, from: position, total }) };
   }
 
@@ -148,7 +142,6 @@ function upgradeRequired({ httpVersion, headers }: IncomingMessage): Reply {
   });
 }
 
-/** The decoded path below the mount, at least `/`, and the query of a request. */
 function parseTarget({ url = '' }: IncomingMessage): { path: string; query: URLSearchParams } {
   // A proxy may send a whole URL (RFC 9112 section 3.2.2).
   const [, path = '', query] = /^(?:https?:\/\/[^/?]*)?([^?]*)\??(.*)/i.exec(url) ?? [];

@@ -5,9 +5,8 @@ import { basename, extname, join } from 'node:path';
 /** By extension; add your own. A browser downloads files of other types. */
 const TYPES: Record<string, string> = {
   '.css': 'text/css', '.html': 'text/html', '.ico': 'image/x-icon', '.jpg': 'image/jpeg',
-  '.js': 'text/javascript', '.json': 'application/json', '.map': 'application/json',
-  '.mjs': 'text/javascript', '.png': 'image/png', '.svg': 'image/svg+xml',
-  '.txt': 'text/plain', '.webp': 'image/webp',
+  '.js': 'text/javascript', '.json': 'application/json', '.mjs': 'text/javascript',
+  '.png': 'image/png', '.svg': 'image/svg+xml', '.txt': 'text/plain', '.webp': 'image/webp',
 };
 const POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 

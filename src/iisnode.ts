@@ -1,13 +1,12 @@
 import type { Server } from 'node:http';
-import { SettingError, type Settings } from './settings.js';
+import { SettingError } from './settings.js';
 
 /** Adapts a server to iisnode. Throws SettingError if PORT is not a pipe: IIS would wait 25 s. */
-export function hostInIisnode(server: Server, listen: Settings['listen']): void {
+export function hostInIisnode(server: Server, listen: { path: string } | { port: number }): void {
   // A PORT of the machine wins over the one that iisnode sets (tjanczuk/iisnode#528).
   const remedy = 'Delete the variable PORT of this machine, then net stop was /y, net start w3svc.';
   if ('port' in listen) throw new SettingError(`PORT: "${listen.port}" is not a pipe. ${remedy}`);
-  // It turns `Connection: keep-alive, Upgrade`, which older Firefoxes send, into `keep-alive`
-  // (cprotocolbridge.cpp). A `data` listener that runs before the parser can change the Buffer.
+  // It makes the `keep-alive, Upgrade` of older Firefoxes a `keep-alive` (cprotocolbridge.cpp).
   server.on('connection', (socket) => socket.prependListener('data', repairHandshake));
   server.prependListener('upgrade', ({ socket }) => socket.off('data', repairHandshake));
 }

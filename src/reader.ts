@@ -3,9 +3,6 @@ import type { Duplex } from 'node:stream';
 import WebSocket from 'faye-websocket';
 import { report } from './report.js';
 
-const MAX_MESSAGES = 500; // More of them in one second close with 4008.
-const BYTES_PER_MS = 16.384; // 16 KiB a second: dante reads no more from a client on average.
-
 /** What the server streams. Replace it with your own. */
 export interface Stream {
   /** How many messages there are, which is the largest `from`; Infinity if it has no end. */
@@ -38,11 +35,6 @@ export class Reader extends WebSocket {
     socket.on('readable', () => this.#read()).unshift(head);
   }
 
-  /** Calls all readers once a second. Returns the timer, for `clearInterval()`. */
-  static watch(readers: Set<Reader>): NodeJS.Timeout {
-    return setInterval(() => readers.forEach((reader) => reader.#tick()), 1000).unref();
-  }
-
   /** Sends a message, or returns false: until `drain` if its buffer is full, else for ever. */
   override send(text: string): boolean {
     if (this.readyState !== 1 || this.socket.writableNeedDrain) return false;
@@ -67,7 +59,7 @@ export class Reader extends WebSocket {
   /** Sees each event before its listeners do. Listeners of its own would take memory. */
   override emit(name: string, ...values: unknown[]): boolean {
     if (name === 'message') this.#messages += 1;
-    if (this.#messages > MAX_MESSAGES) super.close(4008, 'too many messages in a second');
+    if (this.#messages > 500) super.close(4008, 'too many messages in a second');
     if (name === 'drain') this.#read();
     for (const resolve of this.#waiting?.splice(0) ?? []) resolve();
     try {
@@ -85,23 +77,23 @@ export class Reader extends WebSocket {
     this.close(4000, 'the stream failed');
   }
 
-  /** Reads until the client is a second ahead of its share; later the rest. */
+  /** Reads until the client is a second ahead of its share, 16 KiB a second; later the rest. */
   #read(): void {
     clearTimeout(this.#timer);
-    const { socket } = this;
-    while (!socket.writableNeedDrain) {
+    while (!this.socket.writableNeedDrain) {
       const aheadMs = this.#paidMs - performance.now() - 1000;
       if (aheadMs > 0) return void (this.#timer = setTimeout(() => this.#read(), aheadMs).unref());
-      const chunk: Buffer | null = socket.read(Math.min(socket.readableLength, 1024));
+      const chunk: Buffer | null = this.socket.read(Math.min(this.socket.readableLength, 1024));
       if (!chunk) return;
       // The library keeps each fragment as a Buffer, which takes more memory than its bytes.
       const message = this._driver._message;
       if (message) message._chunks = [Buffer.concat(message._chunks)];
-      this.#paidMs = Math.max(this.#paidMs, performance.now()) + chunk.length / BYTES_PER_MS;
+      this.#paidMs = Math.max(this.#paidMs, performance.now()) + chunk.length / 16.384;
     }
   }
 
-  /** Ends 5 s of silence, and a connection that is full for 10 minutes. */
+  /** Call it once a second: ends 5 s of silence, and connections that are full for 10 minutes. */
+  static readonly tick = (reader: Reader): void => reader.#tick();
   #tick(): void {
     this.#messages = 0;
     this.#silentSeconds += 1;
@@ -109,7 +101,6 @@ export class Reader extends WebSocket {
       this.#silentSeconds = 0;
       super.send(Buffer.alloc(0)); // Pages cannot see pings.
     }
-    // On Linux a client that reads 10 KB/s takes up to 114 s to drain.
     if (this.#silentSeconds >= 600) this.socket.destroy();
   }
 }

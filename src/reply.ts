@@ -52,6 +52,5 @@ export function sendRaw(socket: Duplex, method = 'GET', reply: Reply): void {
   socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n`);
   // Keep reading: closing with unread data resets the connection, and may discard the response.
   socket.resume().end(method === 'HEAD' ? '' : body);
-  // The client has 2 s to read and to close its side, and 1 s more for each 10,000 bytes.
-  setTimeout(() => socket.destroy(), 2000 + Buffer.byteLength(body) / 10).unref();
+  setTimeout(() => socket.destroy(), 2000 + Buffer.byteLength(body) / 10).unref(); // At least 2 s.
 }

@@ -12,35 +12,32 @@ import { readSettings, SettingError } from './settings.js';
 // Loading this file starts the server: under iisnode it is not the main module.
 try {
   const settings = readSettings(process.env);
-  const { listen } = settings;
   const { server, close } = createApp(createRecital(canto1, settings.intervalMs), settings);
-  if (process.env['IISNODE_VERSION']) hostInIisnode(server, listen);
+  if (process.env['IISNODE_VERSION']) hostInIisnode(server, settings.listen);
   server.on('error', ({ message }) => {
     if (server.listening) return report('A connection was not accepted', message);
-    const free = 'path' in listen ? 'delete this file if no server uses it' : 'free this one';
-    fail(`Cannot start: ${message}. Set another PORT or HOST, or ${free}.`);
+    fail(`Cannot start: ${message}. Set another PORT or HOST, or free it (delete an old socket).`);
   });
-  server.listen(listen, () => {
-    if ('path' in listen) return console.log(`Listening on ${listen.path}`);
-    const host = listen.host || 'localhost';
+  server.listen(settings.listen, () => {
+    if ('path' in settings.listen) return console.log(`Listening on ${settings.listen.path}`);
+    const host = settings.listen.host || 'localhost';
     const { port } = server.address() as AddressInfo; // A string for a path only.
     console.log(`Listening on http://${host.includes(':') ? `[${host}]` : host}:${port}/`);
   });
 
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGBREAK']) process.on(signal, async () => {
     setTimeout(() => process.exit(0), 3000); // Whatever is still open.
-    const fail = (error: unknown): void => report('The stream did not close', error);
-    await Promise.all([once(server, 'close'), close().catch(fail)]);
+    const warn = (error: unknown): void => report('The stream did not close', error);
+    await Promise.all([once(server, 'close'), close().catch(warn)]);
     process.exit(0);
   });
 } catch (error) {
   const { message, path } = error as NodeJS.ErrnoException;
   if (error instanceof SettingError) fail(message);
   if (!path) throw error;
-  fail(`Cannot start: ${message}. Repair it, or let this account read it.`);
+  fail(`Cannot start: ${message}. Repair this path, or let this account read it.`);
 }
 
-/** Exits at once, whatever a stream has opened. */
 function fail(message: string): never {
   console.error(message);
   process.exit(1);

@@ -1,16 +1,12 @@
-export type Settings = ReturnType<typeof readSettings>;
 const PATHS = 'a socket such as /run/dante.sock, or a pipe such as \\\\.\\pipe\\dante';
-
 /** An invalid setting. The message names the variable, the value and what is accepted. */
 export class SettingError extends Error {}
 
 /** Reads environment variables. A missing or blank one gets its default. Throws SettingError. */
 export function readSettings(env: NodeJS.ProcessEnv) {
-  // In cmd.exe, `set PORT=80 && npm start` sets "80 ".
-  const read = (name: string): string => env[name]?.trim() ?? '';
+  const read = (name: string): string => env[name]?.trim() ?? ''; // In cmd.exe: set A=1 && npm …
   const port = read('PORT') || '8888';
   return {
-    /** For `server.listen()`. */
     listen: /[/\\]/.test(port) ? { path: port } :
       { port: parseInteger('PORT', port, 0, 65_535, `, or ${PATHS}`), host: read('HOST') },
     /** From one stanza to the next, in milliseconds. */
