@@ -69,13 +69,12 @@ const reason = ({ status } = reading.state) =>
   (status === undefined ? 'Connection lost' : REASONS[status] ?? `HTTP ${status}`);
 const resume = () => reading.resume();
 
-/** The status text of each state, and the button's label and action. */
 const STATES = {
   connecting: { text: () => 'Connecting…', label: 'Pause', act: () => reading.pause() },
   reading: { text: position, label: 'Pause', act: () => reading.pause() },
   waiting: { text: reason, label: 'Reconnect', act: resume },
   paused: { text: () => `Paused at ${count()}`, label: 'Continue', act: resume },
-  ended: { text: ending, label: 'Read again', act: restart },
+  ended: { text: ending, label: 'Read again', act: () => reading.restart() },
 };
 
 let told = reading.state;
@@ -115,7 +114,6 @@ let followedTo = 0;
 
 /** Adds, trims and follows in one step: else look() takes anchoring for the user's scrolling. */
 function update() {
-  // An endless stream keeps its newest messages.
   const kept = reading.total < Infinity ? Infinity : following ? 1000 : 10_000;
   if (added.length === 1) added[0]?.classList.add('fades');
   list.append(...added.slice(-kept));
@@ -142,11 +140,6 @@ function clear() {
   following = true;
 }
 
-function restart() {
-  clear();
-  reading.restart();
-}
-
 action.addEventListener('click', (event) => {
   // Ignore the second click of a double click: it would undo the first.
   if (event.detail < 2) STATES[reading.state.name].act();
@@ -169,4 +162,4 @@ addEventListener('pagehide', () => {
 });
 
 find('footer', HTMLElement).hidden = false;
-restart();
+reading.restart();

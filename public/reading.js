@@ -18,7 +18,7 @@
  * @property {(signal: AbortSignal) => Promise<number>} ask sends a plain request that follows no
  *   redirect; resolves with the HTTP status, rejects without a connection
  * @property {(message: string) => void} onMessage gets every message, once, in order
- * @property {() => void} onClear forgets what was heard: another epoch begins
+ * @property {() => void} onClear forgets what was heard: `restart()`, or another epoch
  * @property {(state: State) => void} onState gets every state, and each second of waiting
  */
 
@@ -31,15 +31,13 @@ const MAX_ANSWER_MS = 3_000; // How long a plain request may take.
 const TOO_MANY = 4008; // The server's close code for a client that sends too many messages.
 
 export class Reading {
-  /** How many messages were heard. */
-  heard = 0;
+  /** How many messages were heard. */ heard = 0;
   /** @type {State} */ state = { name: 'paused' };
   /** @type {Options} */ #options;
   /** @type {Socket | undefined} */ #socket;
   /** @type {number | undefined} Ends a wait, a plain request, or a connection that is silent. */
   #timer;
-  /** @type {AbortController | undefined} Of the plain request that waits for its answer. */
-  #asking;
+  /** @type {AbortController | undefined} Of the plain request that has no answer yet. */ #asking;
   /** @type {number | undefined} As in State. */ #status;
   /** @type {string | undefined} Of the messages that were heard. */ #epoch;
   #earlyEnds = 0; // Since the last message.
@@ -66,6 +64,7 @@ export class Reading {
   /** Starts again with the first message. */
   restart() {
     this.heard = 0;
+    this.#options.onClear();
     this.#start();
   }
 
