@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test, type TestContext } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { OnRequest } from '../dist/app.js';
 import type { Stream } from '../dist/reader.js';
 import { startApp, startInMemory } from './support/app.js';
@@ -44,7 +45,7 @@ test('the live source sends JSON until its reader leaves', async (t) => {
 test('the chat sends each line to all, with names, and starts again after a restart', async (t) => {
   const { createChat } = await import('./examples/chat.js');
   const { open } = await start(t, createChat());
-  const [ann, other] = [open('?name=Ann%0a'), open()];
+  const [ann, other] = [open('?name=Ann'), open(`?name=${'x'.repeat(31)}`)];
   await Promise.all([ann.opened, other.opened]);
   ann.socket.send('hello\nall');
   await until(() => other.messages.length === 1, 'the first message');
@@ -52,7 +53,7 @@ test('the chat sends each line to all, with names, and starts again after a rest
   await until(() => ann.messages.length === 2, 'the second message');
   const late = open('?from=1');
   await until(() => late.messages.length === 1, 'the last message');
-  assert.deepEqual(ann.messages, ['Ann : hello all', 'Somebody: ']);
+  assert.deepEqual(ann.messages, ['Ann: hello all', 'Somebody: ']);
   assert.deepEqual([other.messages, late.messages], [ann.messages, ['Somebody: ']]);
 
   const { open: openAgain } = await start(t, createChat());
@@ -62,16 +63,27 @@ test('the chat sends each line to all, with names, and starts again after a rest
   await until(() => returned.messages.length === 1, 'a message of the new run');
 });
 
+test('the chat sends a line in each turn, and closes who adds to a thousand', async (t) => {
+  const { createChat } = await import('./examples/chat.js');
+  const { connect } = startInMemory(t, createChat());
+  const sockets = [1, 2, 3].map(() => connect(handshake()));
+  await until(() => sockets.every((socket) => socket.received), 'the handshakes');
+  for (const socket of sockets) socket.sendFrame(0x81, '', 400);
+  await turn();
+  const early = sockets[0]?.received.split('Somebody').length ?? 0;
+  assert.ok(early < 9, `${early} lines in a turn`);
+  await until(() => sockets[2]?.received.includes('\x0f\xa8the chat is busy'), 'the close');
+  await until(() => sockets[0]?.received.split('Somebody').length === 1001, 'a thousand lines');
+});
+
 test('a history closes a reader that needs what it no longer has', async (t) => {
   const { createHistory } = await import('./examples/history.js');
-  const { add, stream } = createHistory(3);
+  const { publish, stream } = createHistory(3);
   const { connect } = startInMemory(t, stream);
   const slow = connect(handshake());
   await until(() => slow.received, 'the handshake');
   slow.isReading = false;
-  for (let i = 1; i <= 1000; i += 1) assert.equal(add(`${i} ${'x'.repeat(1000)}`), true);
-  assert.equal(add('too many'), false);
-  await until(() => stream.origin().earliest === 997, 'all to be published');
+  for (let i = 1; i <= 1000; i += 1) publish(`${i} ${'x'.repeat(1000)}`);
   slow.readOn();
   await until(() => slow.received.includes('\x10\x04some messages are gone'), 'the close');
   const quick = connect(handshake('/ws?from=1'));

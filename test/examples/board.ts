@@ -1,8 +1,7 @@
-import { createHmac } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { OnRequest } from './app.js';
 import { createHistory } from './history.js';
-import type { Stream } from './reader.js';
 import { textReply, type Reply } from './reply.js';
 
 const LOGIN = '<!DOCTYPE html><title>Sign in</title><form method="post"><label>Secret <input ' +
@@ -11,20 +10,23 @@ const LOGIN = '<!DOCTYPE html><title>Sign in</title><form method="post"><label>S
 /**
  * A board: those who have the secret post JSON, and sign in at /login to read. It needs history.ts.
  * In src/server.ts: `createApp(stream, settings, onRequest)`. To post:
- *
- *     curl -H 'Authorization: Bearer SECRET' -d '{"text":"Hello"}' http://localhost:8888/post
+ * `curl -H 'Authorization: Bearer SECRET' -d '{"text":"Hello"}' http://localhost:8888/post`
  */
-export function createBoard(secret: string): { stream: Stream; onRequest: OnRequest } {
-  const { add, stream } = createHistory();
-  const cookie = `session=${createHmac('sha256', secret).update('session').digest('base64url')}`;
+export function createBoard(secret: string) {
+  const { publish, stream } = createHistory();
+  const cookie = `session=${randomUUID()}`;
 
   async function post(request: IncomingMessage): Promise<Reply> {
     if (request.headers.authorization !== `Bearer ${secret}`) return textReply(401, 'No secret.');
     const body = await readBody(request);
     if (body === undefined) return textReply(413, 'The body is over 10 KB.');
-    const text = parseText(body);
-    if (text === undefined) return textReply(400, 'The body is not JSON with a text.');
-    return add(text) ? textReply(201, 'Posted.') : textReply(503, 'Busy: try again.');
+    try {
+      const { text } = JSON.parse(body);
+      publish(text.trim()); // Only a string has trim().
+      return textReply(201, 'Posted.');
+    } catch {
+      return textReply(400, 'The body is not JSON with a text.');
+    }
   }
 
   async function login(request: IncomingMessage): Promise<Reply> {
@@ -53,13 +55,4 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
     if (body.length > 10_000) return undefined;
   }
   return body;
-}
-
-function parseText(body: string): string | undefined {
-  try {
-    const { text } = JSON.parse(body);
-    return typeof text === 'string' ? text : undefined;
-  } catch {
-    return undefined; // It is not JSON, or null.
-  }
 }

@@ -1,10 +1,6 @@
+import type { IncomingMessage } from 'node:http';
 import { createHistory } from './history.js';
 import type { Reader, Stream } from './reader.js';
-import type { IncomingMessage } from 'node:http';
-
-/** A copy: slice() alone would keep the whole text in memory. */
-const oneLine = (text: string, max: number): string =>
-  Buffer.from(text.replace(/\s+/g, ' ').slice(0, max)).toString();
 
 /**
  * A chat: what one client sends, all clients get. A page at `/?name=Ann` sends as Ann. It needs
@@ -14,12 +10,22 @@ const oneLine = (text: string, max: number): string =>
  *     <script type="module" src="server-faye.js/form.js"></script>
  */
 export function createChat(): Stream {
-  const { add, stream } = createHistory();
+  const { publish, stream } = createHistory();
+  const waiting: string[] = [];
+
+  /** One line in each turn of the event loop, so that other requests get in between. */
+  function publishNext(): void {
+    publish(waiting.shift() ?? '');
+    if (waiting.length > 0) setImmediate(publishNext);
+  }
+
   function begin(reader: Reader, from: number, request: IncomingMessage): void {
     const query = new URLSearchParams(request.url?.split('?')[1]);
-    const name = oneLine(query.get('name') || 'Somebody', 30);
+    const [name = 'Somebody'] = query.get('name')?.match(/^.{1,30}$/) ?? [];
     reader.on('message', ({ data }) => {
-      if (!add(`${name}: ${oneLine(`${data}`, 1000)}`)) reader.close(4008, 'the chat is busy');
+      if (waiting.length >= 1000) return reader.close(4008, 'the chat is busy');
+      const line = `${name}: ${data}`.replace(/\s+/g, ' ');
+      if (waiting.push(line) === 1) setImmediate(publishNext);
     });
     stream.begin(reader, from);
   }
