@@ -49,12 +49,13 @@ test('the chat sends each line to all, with names, and starts again after a rest
   await Promise.all([ann.opened, other.opened]);
   ann.socket.send('hello\nall');
   await until(() => other.messages.length === 1, 'the first message');
-  other.socket.send('');
+  other.socket.send('x'.repeat(251));
   await until(() => ann.messages.length === 2, 'the second message');
   const late = open('?from=1');
   await until(() => late.messages.length === 1, 'the last message');
-  assert.deepEqual(ann.messages, ['Ann: hello all', 'Somebody: ']);
-  assert.deepEqual([other.messages, late.messages], [ann.messages, ['Somebody: ']]);
+  const cut = `Somebody: ${'x'.repeat(250)}`;
+  assert.deepEqual(ann.messages, ['Ann: hello all', cut]);
+  assert.deepEqual([other.messages, late.messages], [ann.messages, [cut]]);
 
   const { open: openAgain } = await start(t, createChat());
   const returned = openAgain('?from=2&epoch=old');

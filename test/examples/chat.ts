@@ -24,7 +24,7 @@ export function createChat(): Stream {
     const [name = 'Somebody'] = query.get('name')?.match(/^.{1,30}$/) ?? [];
     reader.on('message', ({ data }) => {
       if (waiting.length >= 1000) return reader.close(4008, 'the chat is busy');
-      const line = `${name}: ${data}`.replace(/\s+/g, ' ');
+      const line = `${name}: ${String(data).slice(0, 250)}`.replace(/\s+/g, ' ');
       if (waiting.push(line) === 1) setImmediate(publishNext);
     });
     stream.begin(reader, from);
