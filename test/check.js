@@ -7,66 +7,58 @@ const { ask, follow } = require('./check/ask.js');
 const { explain, noteHost } = require('./check/causes.js');
 const judge = require('./check/judge.js');
 
+const USAGE = 'Usage: npm run check -- http://HOST/PATH [--whole] [--timeout SECONDS] ' +
+  "[--header 'Cookie: …']";
 const SILENT_MS = 8000; // The server is never silent for more than 5 s.
 const WHOLE_MS = 75_000; // Of a stream without an end: some hosts cut a client's silence at 60 s.
-// A message that the server refuses with 1009, masked with zeros (RFC 6455 section 5.2).
-const TOO_LONG = Buffer.from([129, 254, 4, 1, 0, 0, 0, 0, ...Buffer.alloc(1025, 'x')]);
+const CLOSE = Buffer.from([136, 130, 0, 0, 0, 0, 15, 160]); // With 4000 (RFC 6455 section 5.2).
 
 /** What the page needs, and what is better: else a line starts with `!`.
- * @type {[what: string, method: string, name: string, more: {}, RegExp, better: RegExp][]} */
+ * @type {[what: string, method: string, name: string, RegExp, better: RegExp, more?: {}][]} */
 const REQUESTS = [
-  ['handshake', 'UPGRADE', 'ws', {}, /^101/, /^/],
-  ['firefox', 'UPGRADE', 'ws', { Connection: 'keep-alive, Upgrade' }, /^101/, /^/],
-  ['origin', 'UPGRADE', 'ws', { Origin: 'https://stranger.example' }, /^(?!101)/, /^403 Pages/],
-  ['query', 'UPGRADE', 'ws?from=x', {}, /^4(?!0[14])/, /^400 from is "x"/],
-  ['retry', 'GET', 'ws', {}, /^(?!3|401|5)/, /^426 A WebSocket needs/],
-  ['error', 'GET', 'missing.js', {}, /^/, /^404 Not found/],
+  ['handshake', 'UPGRADE', 'ws', /^101/, /^/],
+  ['origin', 'UPGRADE', 'ws', /^(?!101)/, /^403 Pages/, { Origin: 'https://stranger.example' }],
+  ['query', 'UPGRADE', 'ws?from=x', /^4(?!0[14])/, /^400 from is "x"/],
+  ['retry', 'GET', 'ws', /^(?!3|401|5)/, /^426 A WebSocket needs/],
 ];
 
 let page = new URL('http://localhost/');
 let script = page; // The page's script; the stream is next to it.
-/** @type {judge.File[]} What the page consists of. */
+/** @type {URL[]} What the page consists of. */
 let files = [];
-let max = 0; // How many messages the page expects, and the stream has; 0 if it has no end.
-let total = 0;
+let max = 0; // How many messages the page expects; 0 if the stream has no end.
 let timeoutMs = 0;
 let whole = false; // Whether to wait for the end of the stream.
 /** @type {Record<string, string>} */
-const headers = {};
+let headers = {};
 /** @type {Map<string, string>} What is merely worse than it could be: one of each kind. */
 const warnings = new Map();
 
-/** @param {string} what @param {string} seen @param {string} [came] */
-const fault = (what, seen, came) => new Error(`✖\n    Seen: ${explain(what, seen, came)}`);
+/** @param {string} what @param {string} seen */
+const fault = (what, seen) => new Error(`✖\n    Seen: ${explain(what, seen)}`);
 /** @param {string} what @param {string} seen */
 const warn = (what, seen) => warnings.set(what, warnings.get(what) ?? `! ${explain(what, seen)}`);
 
 /** Asks. Throws unless the status and the body that come match.
  * @param {string} what @param {string} method @param {string | URL} name
- * @param {Record<string, string>} more @param {RegExp} needed @param {RegExp} [better] */
-async function attempt(what, method, name, more, needed, better = /^/) {
+ * @param {RegExp} needed @param {RegExp} [better] @param {Record<string, string>} [more] */
+async function attempt(what, method, name, needed, better = /^/, more = {}) {
   const url = new URL(name, script);
   // The page passes its query on to the stream.
-  const query = `${name}`.startsWith('ws') ? page.searchParams : [];
-  for (const [key, value] of query) url.searchParams.append(key, value);
+  if (/^ws/.test(`${name}`)) url.search += page.search.replace('?', '&');
   const line = [method, url.pathname + url.search, ...Object.keys(more)].join(' ');
-  /** @type {import('./check/ask.js').Answer} */
-  const answer = await ask(url, method, { ...headers, ...more }, timeoutMs).catch((error) => {
-    const { code = '', message, over = '' } = error;
-    // Node.js rejects the Upgrade of a 426 over HTTP/2, Chromium does not.
-    const is426 = over && method === 'GET' && name === 'ws';
-    if (!is426) throw fault(what, `${line}${over}: ${message || code}`, code + over);
-    warn('hidden', `${line}${over}: ${message}`);
-    return { status: 426, headers: {}, body: 'A WebSocket needs', over };
-  });
+  const answer = await ask(url, method === 'UPGRADE', { ...headers, ...more }, timeoutMs)
+    .catch(({ code = 'Error:', message }) => {
+      throw fault(what, `${code} ${message} for ${line}`);
+    });
   noteHost(answer.headers);
   const { status, body, over, headers: { location } } = answer;
-  const sentence = body.slice(0, 2000).replace(/<[^<>]*>/g, ' ').replace(/\s+/g, ' ').slice(0, 150);
-  const seen = `${line}${over}: ${status} ${inspect(location ?? sentence.trim())}`;
-  if (!needed.test(`${status} ${body}`)) throw fault(what, seen, `${status} ${sentence}${over}`);
+  const text = body.slice(0, 2000).replace(/<[^<>]*>/g, ' ').replace(/\s+/g, ' ').trim();
+  const seen = `${status} ${inspect(location ?? text.slice(0, 150))} for ${line}${over}`;
+  if (!needed.test(`${status} ${body}`)) throw fault(what, seen);
   if (!better.test(`${status} ${body}`)) warn('error', seen);
-  const refusal = status === 101 && judge.refuseUpgrade(answer);
-  if (refusal) throw fault('accept', `${seen}, ${refusal}`);
+  const refused = status === 101 && !over && judge.refuse(answer.headers);
+  if (refused) throw fault('handshake', `${seen}, ${refused}`);
   return { ...answer, seen };
 }
 
@@ -76,120 +68,94 @@ async function attempt(what, method, name, more, needed, better = /^/) {
 async function watch(reader, maxMs) {
   const endMs = performance.now() + maxMs;
   for (;; await sleep(2)) {
-    const { code, messages, openedMs, lastMs } = reader;
+    const { code, texts, binaries } = reader;
     const nowMs = performance.now();
-    const quietMs = nowMs - lastMs;
-    const longestMs = Math.max(reader.longestMs, quietMs);
-    const [age, quiet, last] = [nowMs - openedMs, longestMs, quietMs].map(Math.round);
-    const seen = `${messages} messages in ${age} ms, quiet for ${quiet} ms, at last for ` +
-      `${last} ms, code ${code || 'none'}`;
-    // A stream sends one at most, hello. An empty one is a sign of life.
-    if (reader.binaries > 1) throw fault('binary', seen);
-    if (longestMs > SILENT_MS) throw fault('held', seen);
-    if (code === 1006 && nowMs - openedMs < 500) throw fault('handshake', seen);
-    // It has survived such a silence of the server before.
-    const isLife = quietMs < 1.2 * reader.longestMs;
-    if (code === 1006) throw fault(isLife ? 'life' : 'silence', seen);
-    if (total && messages > total) throw fault('max', seen);
-    const isComplete = code === 1000 && (!total || messages === total);
-    if (code && code !== 1009 && !isComplete) throw fault('early', seen);
+    const ageMs = nowMs - reader.openedMs;
+    const quietMs = Math.max(reader.longestMs, nowMs - reader.lastMs);
+    const seen = `${texts} texts and ${binaries} binary messages in ${ageMs.toFixed()} ms, ` +
+      `quiet for ${quietMs.toFixed()} ms, close code ${code || 'none'}`;
+    // A stream sends one binary message at most, hello. An empty one is no message.
+    if (binaries > 1 || (code === 1006 && ageMs < 500)) throw fault('handshake', seen);
+    if (quietMs > SILENT_MS) throw fault('held', seen);
+    if (code === 1006) throw fault('open', seen);
+    const isComplete = code === 1000 && (!max || texts === max);
+    if (code && code !== 4000 && !isComplete) throw fault('early', seen);
     if (code || nowMs > endMs) return seen;
   }
 }
 
-/** @param {judge.File} file */
-async function checkFile(file) {
-  const { url, kind } = file;
-  const what = kind === 'page' || /(\/|\.js)$/i.test(page.pathname) ? 'file' : 'slash';
-  /** @param {URL} url @param {Record<string, string>} more @param {RegExp} [needed] */
-  const load = (url, more, needed = /^/) => attempt(what, 'GET', url, more, needed);
-  const loads = [];
-  for (let i = 0; i < 10; i += 1) loads.push(await load(url, {}));
-  const limited = loads.find(({ status }) => status === 429 || status === 503);
-  if (limited) throw fault('many', limited.seen);
-  // Hosts add to a page, but not to other files.
-  const versions = loads.map(({ status, body }) =>
-    `${status} ${kind === 'page' ? judge.readPage(body, page).max : body}`);
-  if (new Set(versions).size > 1) throw fault('differ', `GET ${url} is not the same ten times`);
-  // A script is no page; an icon may be missing.
-  const needed = { page: /^200/, script: /^200 \s*[^\s<]/, style: /^200/, other: /^/ }[kind];
-  const { body, headers: { etag = '""', age, ...headers }, seen } = await load(url, {}, needed);
-  const refusal = judge.refuseFile(file, headers, body);
-  if (refusal) throw fault('type', `${seen}, ${refusal}`);
-  const fresh = new URL(url);
-  fresh.searchParams.set('x', randomUUID());
-  const other = await load(fresh, {});
-  const isStale = kind !== 'page' && other.status === 200 && other.body !== body;
-  if (isStale) throw fault('stale', `other bytes at ${url} than at ${fresh}`);
-  await attempt('stale', 'GET', url, { 'If-None-Match': `"${randomUUID()}"` }, /^(?!304)/);
-  const { status } = await load(url, { 'If-None-Match': etag });
-  const caching = inspect({ status, age, 'cache-control': headers['cache-control'] });
-  const isAsked = /\bno-(cache|store)\b|\bmax-age=0\b/i.test(headers['cache-control'] ?? '');
-  if (status !== 304 || Number(age) > 0 || !isAsked) warn('cache', `${seen}, then ${caching}`);
+/** @param {URL} url */
+async function checkFile(url) {
+  const { pathname } = url;
+  const isPage = url === page;
+  const type = isPage ? /^text\/html\b/i
+    : pathname.endsWith('.js') ? /^(text|application)\/(x-)?(java|ecma)script\b/i
+    : pathname.endsWith('.css') ? /^text\/css\b/i : undefined; // An icon may be missing.
+  const what = isPage || /(\/|\.js)$/i.test(page.pathname) ? 'file' : 'slash';
+  const load = (more = {}) => attempt(what, 'GET', url, /^(?!429|5)/, /^/, more);
+  const versions = new Set();
+  for (let i = 0; i < 10; i += 1) {
+    const { status, body } = await load();
+    // Hosts add to a page, but not to other files.
+    versions.add(`${status} ${isPage ? judge.readPage(body, page).max : body}`);
+  }
+  if (versions.size > 1) throw fault('differ', `${versions.size} versions of ${pathname}`);
+  const { body, headers, seen } = await attempt(what, 'GET', url, type ? /^200/ : /^/);
+  const { etag = '""', age, 'cache-control': control = '', 'content-type': came = '' } = headers;
+  if (type?.test(came) === false) throw fault(what, `${seen}, Content-Type is "${came}"`);
+  // Not from a cache.
+  const other = await attempt(what, 'GET', new URL(`?${randomUUID()}`, url), /^/);
+  const isStale = !isPage && other.status === 200 && other.body !== body;
+  if (isStale) throw fault('cache', `${other.seen} has other bytes than ${seen}`);
+  await attempt('cache', 'GET', url, /^(?!304)/, /^/, { 'If-None-Match': `"${randomUUID()}"` });
+  const { status } = await load({ 'If-None-Match': etag });
+  const isAsked = /\bno-(cache|store)\b|\bmax-age=0\b/i.test(control);
+  const caching = `Age ${age}, Cache-Control "${control}", then ${status}`;
+  if (status !== 304 || Number(age) > 0 || !isAsked) warn('cache', `${seen}, ${caching}`);
 }
 
 /** The most fundamental first: the first failure explains those that would follow.
  * @type {[name: string, check: () => Promise<string | void>][]} */
 const CHECKS = [
   ['the page is there', async () => {
-    const { headers: { location } } = await attempt('page', 'GET', page, {}, /^/);
-    // A browser follows any redirect, but others may lead to a login.
-    const slash = `${page.pathname}/${page.search}`;
-    if (location?.replace(page.origin, '') === slash) page = new URL(page.origin + slash);
-    const { body, headers, seen } = await attempt('page', 'GET', page, {}, /^200/);
+    const { body, headers, seen } = await attempt('page', 'GET', page, /^200/);
     const found = judge.readPage(body, page);
-    const client = found.files.find(({ url }) => url.pathname.endsWith('client.js'));
-    if (!client) throw fault('page', `${seen}, without client.js of this host`);
-    [script, total, max] = [client.url, found.max, found.max];
-    // Other files are not dante's: a host may add them to the page.
-    const { href } = new URL('.', script);
-    const own = found.files.filter(({ url }) => new URL('.', url).href === href);
-    files = [{ url: page, kind: 'page', isModule: false }, ...own];
-    const header = `${headers['content-security-policy'] ?? ''}`;
-    const policies = [...header.split(','), ...found.policies];
-    const verdicts = policies.map((one) => judge.judgePolicy(one, page.protocol === 'https:'));
-    const all = `Content-Security-Policy: ${inspect(policies)}`;
-    if (!policies[0] || verdicts.includes('yes')) throw fault('policy', all);
-    if (verdicts.includes('perhaps')) warn('policy', all);
+    if (!found.script) throw fault('page', `${seen}, without client.js of this host`);
+    if (!found.isModule) throw fault('file', `${seen}, client.js without type="module"`);
+    ({ script, max } = found);
+    files = [page, ...found.files];
+    const policy = `${headers['content-security-policy'] ?? ''}`;
+    if (!judge.allows(policy)) throw fault('policy', `Content-Security-Policy: "${policy}"`);
   }],
   ['its files are there, the same from each server', async () => {
     for (const file of files) await checkFile(file);
   }],
   ['a browser can open the stream, and return', async () => {
-    for (const request of REQUESTS) (await attempt(...request)).socket?.destroy();
+    for (const request of REQUESTS) {
+      const { socket, body, seen } = await attempt(...request);
+      socket?.destroy();
+      const isRight = body.includes(max ? ` from 0 to ${max}.` : ' number.');
+      if (/^from is "x"/.test(body) && !isRight) throw fault('max', `${seen}, max is ${max}`);
+    }
   }],
   ['nothing else of the folder is served', async () => {
     // Some hosts answer any path with the same page.
-    const { body: fallback } = await attempt('folder', 'GET', randomUUID(), {}, /^/);
-    const names = 'debug ../package.json ../web.config ../dist/server.js ../iisnode/index.html';
-    for (const name of names.split(' ')) {
-      const { status, body, seen } = await attempt('folder', 'GET', name, {}, /^/);
+    const { body: fallback } = await attempt('folder', 'GET', randomUUID(), /^/);
+    for (const name of ['debug', '../package.json', '../web.config', '../iisnode/index.html']) {
+      const { status, body, seen } = await attempt('folder', 'GET', name, /^/);
       if (status === 200 && body !== fallback) throw fault('folder', seen);
     }
   }],
-  ['page and stream have as many messages', async () => {
-    const { body } = await attempt('query', 'UPGRADE', 'ws?from=x', {}, /^/);
-    // A host may have replaced this body.
-    const [is, count = 0] = /^from is "x".* number(?: from 0 to (\d+))?\.$/.exec(body) ?? [];
-    if (is) total = Number(count);
-    if (max !== total) throw fault('max', `the page has ${max}, the stream ${total}`);
-  }],
   ['what is sent arrives at once, and silence ends no stream', async () => {
-    const open = async () => {
-      const { socket } = await attempt('handshake', 'UPGRADE', 'ws', {}, /^101/);
-      return follow(/** @type {import('node:stream').Duplex} */ (socket)); // Every 101 has one.
-    };
-    const [quiet, busy] = await Promise.all([open(), open()]);
-    busy.socket.write(TOO_LONG);
-    const seen = await watch(busy, timeoutMs);
-    if (!busy.code) throw fault('held', `no close with 1009: ${seen}`); // 1000 if it is short.
-    const story = await watch(quiet, !whole ? SILENT_MS : total ? Infinity : WHOLE_MS);
-    // Its end pushes through what was held back for the other one.
-    if (quiet.firstMs - busy.firstMs > 1000) warn('held', 'the first message is late');
-    quiet.socket.destroy();
-    return story;
+    const { socket } = await attempt('handshake', 'UPGRADE', 'ws', /^101/);
+    const reader = follow(socket);
+    const seen = await watch(reader, !whole ? SILENT_MS : max ? Infinity : WHOLE_MS);
+    socket.write(CLOSE);
+    await watch(reader, timeoutMs);
+    if (!reader.code) throw fault('held', `no answer to a close: ${seen}`);
+    return seen;
   }],
-  ['60 requests, 20 clients that vanish, and a pause do no harm to later requests', async () => {
+  ['40 requests, 10 clients that vanish, and a pause do no harm to later requests', async () => {
     for (const pauseMs of [0, 0, 0, 0, 0, 0, 0, 0, 0, 6500]) {
       await sleep(pauseMs); // Longer than Node.js keeps idle connections by default.
       await Promise.all(REQUESTS.map(async ([, ...request]) => {
@@ -198,13 +164,10 @@ const CHECKS = [
     }
   }],
   ['50 readers at once can open the stream', async () => {
-    const open = () => attempt('many', 'UPGRADE', 'ws', {}, /^101/);
+    const open = () => attempt('many', 'UPGRADE', 'ws', /^101/);
     await Promise.all(Array.from({ length: 50 }, open));
   }],
 ];
-
-const USAGE = 'Usage: npm run check -- http://HOST/PATH [--whole] [--timeout SECONDS] ' +
-  "[--header 'Cookie: …']";
 
 async function main() {
   const { positionals: [address = '', ...others], values } = parseArgs({
@@ -217,19 +180,9 @@ async function main() {
   const fields = (values.header ?? []).map((field) => field.split(/: *(.*)/s));
   const isRight = /^https?:\/\/[^/]/i.test(address) && others.length === 0 &&
     timeoutMs > 0 && timeoutMs < 1e9 && fields.every(([name, value]) => name && value);
-  if (!isRight) {
-    throw new Error(USAGE);
-  }
-  for (const [name = '', value = ''] of fields) headers[name] = value;
-  page = new URL(address);
-  const { username, password } = page;
-  if (username) {
-    const login = Buffer.from(decodeURIComponent(`${username}:${password}`)).toString('base64');
-    headers['Authorization'] = `Basic ${login}`;
-    warn('password', page.host);
-    page.username = page.password = '';
-  }
-  script = page;
+  if (!isRight) throw new Error(USAGE);
+  headers = Object.fromEntries(fields);
+  script = page = new URL(address);
   for (const [name, check] of CHECKS) {
     process.stdout.write(`${name}: `);
     console.log(`✔ ${await check() ?? ''}`);

@@ -1,109 +1,86 @@
 // @ts-check
-/** How to ask: one request or handshake, on a connection of its own, as a browser sends it. */
-const { createHash, randomBytes } = require('node:crypto');
+/** How to ask: one GET or handshake, on a connection of its own, as a browser sends it. */
 const { once } = require('node:events');
 const http = require('node:http');
 const http2 = require('node:http2');
-const { connect, isIP } = require('node:net');
+const https = require('node:https');
+const { isIP } = require('node:net');
 const { setTimeout: sleep } = require('node:timers/promises');
 const tls = require('node:tls');
 const zlib = require('node:zlib');
 
-const MAX_BYTES = 16 * 2 ** 20; // Of a body, packed or not.
-const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'; // RFC 6455 section 1.3.
-const OVER_HTTP2 = ' over HTTP/2';
+const MAX_BYTES = 16 * 2 ** 20; // Of a body, packed or not, or of a message.
+const SOCKET = { agent: false, autoSelectFamily: true }; // Without it, Node 18 tries ::1 only.
+const HANDSHAKE = { 'Cache-Control': 'no-cache', 'Sec-WebSocket-Version': '13',
+  'Sec-WebSocket-Extensions': 'permessage-deflate' };
+// As Firefox sends it: some hosts do not find Upgrade next to keep-alive.
+const UPGRADE = { Connection: 'keep-alive, Upgrade', Upgrade: 'websocket',
+  'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==' };
 
-/** @typedef {http.OutgoingHttpHeaders} Headers
- * @typedef {object} Answer
- * @property {number} status 101 also for the 200 of an extended CONNECT (RFC 8441)
- * @property {http.IncomingHttpHeaders} headers @property {string} body
- * @property {import('node:stream').Duplex} [socket] open after an upgrade
- * @property {string} [accept] what Sec-WebSocket-Accept must be over HTTP/1.1
- * @property {string} over '' over HTTP/1.1 */
-
-/** Sends a request, or a handshake with the method UPGRADE. Throws an error with a code.
- * @param {URL} url @param {string} method @param {Headers} more @param {number} timeoutMs
- * @returns {Promise<Answer>} */
-function ask(url, method, more, timeoutMs) {
-  const headers = {
-    'User-Agent': 'Mozilla/5.0', 'Accept-Language': 'en', 'Accept-Encoding': 'gzip, deflate, br',
-    ...method === 'UPGRADE' && { Origin: url.origin, 'Sec-WebSocket-Version': '13',
-      'Sec-WebSocket-Extensions': 'permessage-deflate', 'Cache-Control': 'no-cache' },
-    ...more,
-  };
+/** Throws what prevents a complete response within `timeoutMs`. The status is 101 also for the 200
+ * of an extended CONNECT (RFC 8441).
+ * @param {URL} url @param {boolean} isHandshake @param {{}} more @param {number} timeoutMs */
+function ask(url, isHandshake, more, timeoutMs) {
+  const headers = { 'User-Agent': 'Mozilla/5.0', 'Accept-Language': 'en',
+    'Accept-Encoding': 'gzip', ...isHandshake && { Origin: url.origin, ...HANDSHAKE }, ...more };
   const exchange = async () => {
-    const socket = await open(url, ['h2', 'http/1.1']);
-    const isHttp2 = 'alpnProtocol' in socket && socket.alpnProtocol === 'h2';
-    if (!isHttp2) return askOverHttp1(socket, url, method, headers);
-    const answer = await askOverHttp2(socket, url, method, headers)
-      .catch((error) => { throw Object.assign(error, { over: OVER_HTTP2 }); });
-    // A host that speaks HTTP/2 need not offer WebSockets there.
-    return answer ?? askOverHttp1(await open(url, ['http/1.1']), url, method, headers);
+    const session = await openHttp2(url);
+    const answer = session && await askOverHttp2(session, url, isHandshake, headers);
+    return answer ?? askOverHttp1(url, isHandshake, headers);
   };
   const late = sleep(timeoutMs).then(() => {
-    const error = new Error(`no complete response within ${timeoutMs / 1000} s`);
-    throw Object.assign(error, { code: 'TIMEOUT' });
+    throw new Error(`no complete response within ${timeoutMs / 1000} s`);
   });
   return Promise.race([exchange(), late]);
 }
 
-/** @param {URL} url @param {string[]} ALPNProtocols */
-async function open({ protocol, hostname, port }, ALPNProtocols) {
-  const isSecure = protocol === 'https:';
+/** Resolves with undefined if the host does not choose HTTP/2. @param {URL} url */
+async function openHttp2({ protocol, hostname, port, origin }) {
+  if (protocol === 'http:') return undefined;
   const host = hostname.replace(/^\[|\]$/g, '');
-  // Without autoSelectFamily, Node 18 tries ::1 only.
-  const to = { host, port: Number(port) || (isSecure ? 443 : 80), autoSelectFamily: true };
-  const name = isIP(host) ? {} : { servername: host };
-  const socket = isSecure ? tls.connect({ ...to, ...name, ALPNProtocols }) : connect(to);
-  await once(socket, isSecure ? 'secureConnect' : 'connect');
-  return socket.on('error', () => {}); // Whoever uses it learns of it.
+  const servername = isIP(host) ? '' : host;
+  const ALPNProtocols = ['h2', 'http/1.1'];
+  const to = { ...SOCKET, host, servername, port: Number(port) || 443, ALPNProtocols };
+  const socket = tls.connect(to);
+  await once(socket, 'secureConnect');
+  if (socket.alpnProtocol !== 'h2') return void socket.destroy();
+  return http2.connect(origin, { createConnection: () => socket }).on('error', () => {});
 }
 
-/** @param {import('node:net').Socket} socket @param {URL} url @param {string} method
- * @param {Headers} more @returns {Promise<Answer>} */
-async function askOverHttp1(socket, url, method, more) {
-  const isHandshake = method === 'UPGRADE';
-  const key = randomBytes(16).toString('base64');
-  const upgrade = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Key': key };
-  const request = http.request({
-    method: isHandshake ? 'GET' : method, path: url.pathname + url.search,
-    headers: { Host: url.host, ...isHandshake ? upgrade : { Connection: 'keep-alive' }, ...more },
-    createConnection: () => socket,
-  });
+/** @param {URL} url @param {boolean} isHandshake @param {{}} more */
+async function askOverHttp1(url, isHandshake, more) {
+  const connection = isHandshake ? UPGRADE : { Connection: 'keep-alive' };
+  const { request: send } = url.protocol === 'https:' ? https : http;
+  const request = send(url, { ...SOCKET, headers: { ...connection, ...more } });
   request.on('error', () => {}).end(); // The first one arrives below.
   const events = [once(request, 'response'), once(request, 'upgrade')];
-  const [response, upgraded, head] = await Promise.race(events);
-  upgraded?.unshift(head);
-  const body = upgraded ? '' : await read(response, response.headers);
-  const accept = createHash('sha1').update(key + GUID).digest('base64');
+  const [response, socket, head] = await Promise.race(events);
+  socket?.on('error', () => {}).unshift(head);
   const { statusCode: status, headers } = response;
-  return { status, headers, body, over: '', accept, socket: upgraded ?? socket.destroy() };
+  return { status, headers, body: socket ? '' : await read(response, headers), over: '', socket };
 }
 
 /** Resolves with undefined if it is a handshake, and the host offers none over HTTP/2.
- * @param {import('node:net').Socket} socket @param {URL} url @param {string} method
- * @param {Headers} more @returns {Promise<Answer | undefined>} */
-async function askOverHttp2(socket, url, method, { Connection: _, ...more }) {
-  const isHandshake = method === 'UPGRADE';
-  const session = http2.connect(url.origin, { createConnection: () => socket });
-  const [settings] = await once(session.on('error', () => {}), 'remoteSettings');
+ * @param {http2.ClientHttp2Session} session
+ * @param {URL} url @param {boolean} isHandshake @param {{}} more */
+async function askOverHttp2(session, url, isHandshake, more) {
+  const [settings] = await once(session, 'remoteSettings');
   if (isHandshake && !settings.enableConnectProtocol) return void session.destroy();
-  const stream = session.request({
-    ':method': isHandshake ? 'CONNECT' : method, ...isHandshake && { ':protocol': 'websocket' },
-    ':scheme': 'https', ':authority': url.host, ':path': url.pathname + url.search, ...more,
-  }, { endStream: !isHandshake });
+  const method = isHandshake && { ':method': 'CONNECT', ':protocol': 'websocket' };
+  const stream = session.request({ ...method, ':path': url.pathname + url.search, ...more },
+    { endStream: !isHandshake });
   // At once, an error of the protocol ends Node.js: an assertion of its node_http2.cc fails.
   stream.on('error', () => {}).on('close', () => setImmediate(() => session.destroy()));
   const [headers] = await once(stream, 'response');
   const isOpen = isHandshake && headers[':status'] === 200;
   const body = isOpen ? '' : await read(stream, headers);
   const status = isOpen ? 101 : headers[':status'];
-  return { status, headers, body, over: OVER_HTTP2, socket: stream };
+  return { status, headers, body, over: ' over HTTP/2', socket: stream };
 }
 
 /** Reads a body, and unpacks it.
  * @param {AsyncIterable<Buffer>} stream @param {http.IncomingHttpHeaders} headers */
-async function read(stream, { 'content-encoding': coding = '' }) {
+async function read(stream, { 'content-encoding': coding }) {
   const chunks = [];
   let size = 0;
   for await (const chunk of stream) {
@@ -112,41 +89,34 @@ async function read(stream, { 'content-encoding': coding = '' }) {
     if (size > MAX_BYTES) throw new Error(`a body of more than ${MAX_BYTES} bytes`);
   }
   const bytes = Buffer.concat(chunks);
-  const limit = { maxOutputLength: MAX_BYTES };
-  if (size === 0) return ''; // As of a 304.
-  if (/gzip/i.test(coding)) return `${zlib.gunzipSync(bytes, limit)}`;
-  if (/deflate/i.test(coding)) return `${zlib.inflateSync(bytes, limit)}`;
-  return `${/br/i.test(coding) ? zlib.brotliDecompressSync(bytes, limit) : bytes}`;
+  const isPacked = coding && size > 0; // A 304 has no body.
+  return `${isPacked ? zlib.gunzipSync(bytes, { maxOutputLength: MAX_BYTES }) : bytes}`;
 }
 
-/** Collects frames until the stream ends; `code` is 0 until then.
+/** Counts the frames of a server until the stream ends; `code` is 0 until then.
  * @param {import('node:stream').Duplex} socket */
 function follow(socket) {
   const openedMs = performance.now();
-  const counts = { messages: 0, binaries: 0, longestMs: 0, firstMs: Infinity, code: 0 };
-  const reader = { socket, openedMs, lastMs: openedMs, ...counts };
+  const reader = { openedMs, lastMs: openedMs, longestMs: 0, texts: 0, binaries: 0, code: 0 };
   let bytes = Buffer.alloc(0);
-  let left = 0; // How much of the current frame is still to come: it is counted, but not kept.
   socket.on('close', () => (reader.code ||= 1006)).on('data', (chunk) => {
+    const nowMs = performance.now();
+    reader.longestMs = Math.max(reader.longestMs, nowMs - reader.lastMs);
+    reader.lastMs = nowMs;
     bytes = Buffer.concat([bytes, chunk]);
+    if (bytes.length > MAX_BYTES) socket.destroy();
     for (;;) {
-      const skipped = Math.min(left, bytes.length);
-      [bytes, left] = [bytes.subarray(skipped), left - skipped];
       // Frames of a server are not masked (RFC 6455 section 5.2).
       const [first = 0, short = 0] = bytes;
       const start = short < 126 ? 2 : short === 126 ? 4 : 10;
-      const isClose = first === 0x88;
-      if (bytes.length < start + (isClose ? Math.min(short, 2) : 0)) return;
+      if (bytes.length < start) return;
       const size = Math.min(start - 2, 6); // Of the length: 48 bits are enough.
-      left = start + (size ? bytes.readUIntBE(start - size, size) : short);
-      const nowMs = performance.now();
-      reader.longestMs = Math.max(reader.longestMs, nowMs - reader.lastMs);
-      reader.lastMs = nowMs;
-      // A code has two bytes; a close with one byte breaks the protocol.
-      if (isClose) reader.code ||= [1005, 1002][short] ?? bytes.readUInt16BE(start);
-      if ((first & 15) === 1) reader.messages += 1;
-      if ((first & 15) === 2 && left > start) reader.binaries += 1;
-      if ((first & 15) < 3) reader.firstMs = Math.min(reader.firstMs, nowMs);
+      const end = start + (size ? bytes.readUIntBE(start - size, size) : short);
+      if (bytes.length < end) return;
+      if (first === 0x88) reader.code ||= short < 2 ? 1005 : bytes.readUInt16BE(start);
+      if ((first & 15) === 1) reader.texts += 1;
+      if ((first & 15) === 2 && end > start) reader.binaries += 1;
+      bytes = bytes.subarray(end);
     }
   });
   return reader;

@@ -4,68 +4,57 @@
 /** By what was tried and what came; the first match counts.
  * @type {[pattern: RegExp, cause: string, settings?: Record<string, string>][]} */
 const CAUSES = [
-  [/^many| 429|^pool 503/, 'The host limits a client: allow more.',
+  [/^many|^\w+ 429|^pool 503/, 'The host limits a client: allow more.',
     { nginx: 'limit_conn', Apache: 'MaxRequestWorkers', HAProxy: 'maxconn',
       IIS: 'Windows 10 serves ten at a time' }],
   [/^pool/, 'The host reuses closed connections: keep idle ones for less than 120 s.',
     { IIS: 'src/iisnode.ts' }],
-  [/ (ECONNREFUSED|E.*NOTFOUND|EAI_AGAIN)/, 'Nothing answers there: start it, or try another.'],
-  [/CERT|ERR_TLS|UNABLE_TO/, 'Node.js trusts no such certificate, or not for this name. Is it ' +
-    'yours? Set NODE_EXTRA_CA_CERTS to its file. Else renew it, or send the intermediate ones.'],
-  [/^page [A-Z]\S* over/, 'What is behind TLS does not speak HTTP/2: offer http/1.1 (ALPN).',
-    { HAProxy: 'alpn http/1.1' }],
-  [/^hidden/, 'HTTP/2 has no Upgrade: WebKit rejects this, and may not return after a loss.',
-    { nginx: 'proxy_hide_header Upgrade, but not where handshakes pass' }],
-  [/ (ERR_SSL|EPROTO)|^page (HPE_|ECONN|400 .*HTTPS)/, 'Not that protocol: try http or https.'],
+  [/^\w+ \w*(CERT|ERR_TLS|UNABLE_TO)/, 'Node.js trusts no such certificate, or not for this ' +
+    'name. Is it yours? Set NODE_EXTRA_CA_CERTS to its file. Else renew it, with its chain.'],
+  [/^(?!handshake)\w+ ERR_HTTP2/, 'This is no HTTP/2: offer http/1.1 (ALPN). Or hide the header ' +
+    'Upgrade, which HTTP/2 forbids, where no handshakes pass.',
+    { HAProxy: 'alpn http/1.1', nginx: 'proxy_hide_header Upgrade' }],
+  [/^\w+ (ERR_SSL|EPROTO)|^page (HPE_|ECONNRESET|400 .*HTTPS)/, 'Not this one: try http or https.'],
   [/^\w+ Z_/, 'The body does not fit its Content-Encoding: compress it once, or not at all.'],
-  [/^(?!handshake)\w+ (TIMEOUT|ECONN)/, 'It hangs, or hangs up: see its log, try --timeout 60.'],
+  [/^(?!handshake)\w+ (50|E[A-Z]|Error: no complete)/, 'Nothing answers there, it hangs, or ' +
+    'limits requests: start it, see its log, try --timeout 60.', { IIS: 'see .github/HOSTING.md' }],
   [/^page 3/, 'The host redirects: check that address instead. For a login, use --header.'],
-  [/ 401/, "The host asks for a login: try http://USER:PASSWORD@HOST/, or --header 'Cookie: …'."],
-  [/^password/, 'WebKit sends no password with a WebSocket: use a cookie.'],
-  [/^page 404 Not found\. The/, 'Correct the path, or let the host remove the folder from it.'],
-  [/ 50\d/, 'The host reaches no server, or limits requests.', { IIS: 'see .github/HOSTING.md' }],
-  [/^page/, 'That is not the page: correct the address, or what the host maps to it.'],
-  [/^slash/, 'The address lacks its slash: add it, and let the host redirect to it.',
-    { Caddy: 'redir /NAME /NAME/' }],
+  [/^\w+ 401/, "The host asks for a login: use --header 'Cookie: …' or 'Authorization: …'. " +
+    'WebKit sends no password with a WebSocket: there, only a cookie works.'],
+  [/^page/, 'That is not the page: correct the URL, or let the host remove the folder from it.'],
+  [/^slash/, 'The address lacks its slash: add it, and let the host redirect to it.'],
   [/^differ/, 'The servers behind this address differ: deploy the same version to all.'],
-  [/^stale/, 'A cache keeps old files: turn it off, or let it ask the server each time.',
-    { nginx: 'proxy_cache off', Apache: 'CacheDisable /', Varnish: 'return (pass)' }],
-  [/^cache/, 'Browsers load too much, or mix old files with new ones: cache nothing, and pass on ' +
-    'Cache-Control, ETag and If-None-Match.', { nginx: 'expires off', Varnish: 'return (pass)' }],
-  [/^type/, 'Browsers do not use it so: pass on Content-Type, and type="module" of the page.'],
-  [/^file/, 'The host answers here itself: pass this path on as it is.'],
+  [/^cache/, 'Browsers load too much, or a cache keeps old files: cache nothing, and pass on ' +
+    'Cache-Control, ETag and If-None-Match.',
+    { nginx: 'expires off, proxy_cache off', Apache: 'CacheDisable /', Varnish: 'return (pass)' }],
+  [/^file/, 'The host changes this, or answers here itself: pass on path, body and Content-Type.'],
   [/^policy/, 'Pass this header on. If it is your own, let connect-src, script-src and style-src ' +
     "have 'self': else it may stop the page."],
-  [/^handshake 403 Pages/, 'The server sees another Host or Origin than the browser sends. Pass ' +
+  [/^handshake 403 .Pages/, 'The server sees another Host or Origin than the browser sends. Pass ' +
     'on both, with the port, or set ALLOWED_ORIGINS.',
     { nginx: 'proxy_set_header Host $http_host', Apache: 'ProxyPreserveHost On',
       IIS: 'preserveHostHeader="true"' }],
   [/^handshake 426 .*1\.0/, 'A proxy uses HTTP/1.0.', { nginx: 'proxy_http_version 1.1' }],
-  [/^accept/, 'The host changes the handshake, or answers it itself: pass its headers on.',
-    { nginx: 'no proxy_hide_header Upgrade' }],
-  [/^handshake .*over HTTP\/2$/, 'The host refuses WebSockets over HTTP/2: do not offer them.',
+  [/^handshake (ERR_HTTP2|.* over HTTP\/2)/, 'The host refuses WebSockets over HTTP/2: offer none.',
     { Apache: 'H2WebSockets off', HAProxy: 'h2-workaround-bogus-websocket-clients' }],
-  [/^handshake/, 'The host passes no WebSockets on, or not here: pass on Upgrade, Connection and ' +
-    'the Sec-WebSocket headers. In Node.js proxies: ws: true.', {
+  [/^handshake/, 'The host passes no WebSockets on, or changes them: pass on Upgrade (also next ' +
+    'to keep-alive), Connection and the Sec-WebSocket headers, both ways. In Node.js proxies: ' +
+    'ws: true.', {
     nginx: 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade',
     Apache: 'upgrade=websocket', Caddy: 'reverse_proxy for each path', HAProxy: 'mode http',
-    lighttpd: 'proxy.header = ("upgrade" => "enable")', IIS: '<webSocket enabled="false" />',
+    lighttpd: 'proxy.header = ("upgrade" => "enable")',
+    IIS: '<webSocket enabled="false" />, and src/iisnode.ts',
     Varnish: 'return (pipe), and set bereq.http.upgrade in vcl_pipe',
   }],
-  [/^firefox/, 'The host loses Upgrade next to keep-alive: set it.',
-    { nginx: 'proxy_set_header Connection upgrade', IIS: 'src/iisnode.ts' }],
   [/^origin/, 'The host drops or changes Origin, so any site can open the stream: pass it on.'],
   [/^query/, 'The host drops the query, and pages that return start again: pass it on.'],
   [/^folder/, 'Anybody can read this: pass its path on.', { IIS: 'web.config must be in force' }],
   [/^max/, 'Set max in public/index.html to what the stream has. If it has no end, remove max.'],
-  [/^binary/, 'The host makes binary messages of texts: pass on which kind they are.'],
   [/^held/, 'The host holds back what is sent: turn its buffering and compression off.'],
-  [/^silence/, 'The host closes a connection that is silent for so long: allow more than 5 s.',
-    { nginx: 'proxy_read_timeout 30s', HAProxy: 'timeout tunnel 30s', Apache: 'timeout=30',
-      Varnish: 'pipe_timeout 30', lighttpd: 'server.max-read-idle = 86400' }],
-  [/^life/, 'The host closes a connection of this age, or one whose client is silent, although ' +
-    'messages come: allow more.', { lighttpd: 'server.max-read-idle = 86400',
-    HAProxy: 'timeout tunnel 30s, without option independent-streams' }],
+  [/^open/, 'The host closes an open stream: allow any age, more than 5 s of silence, and ' +
+    'clients that send nothing.', { nginx: 'proxy_read_timeout 30s', Apache: 'timeout=30',
+    HAProxy: 'timeout tunnel 30s, without option independent-streams',
+    Varnish: 'pipe_timeout 30', lighttpd: 'server.max-read-idle = 86400' }],
   [/^early/, 'The server ended the stream too early: see its log.'],
   [/^/, 'The host replaces responses to errors: pass them on.',
     { nginx: 'proxy_intercept_errors off', Apache: 'ProxyErrorOverride Off',
@@ -78,15 +67,15 @@ const hosts = new Set();
 const noteHost = ({ server = '', via = '' }) => hosts.add(`${server} ${via}`.toLowerCase());
 
 /** What was seen, and the likely cause with its remedy. No control characters get through.
- * @param {string} what @param {string} seen @param {string} [came] */
-function explain(what, seen, came = '') {
-  const text = `${what} ${came}`;
-  const [, cause, settings = {}] = CAUSES.find(([pattern]) => pattern.test(text)) ?? [];
+ * @param {string} what @param {string} seen */
+function explain(what, seen) {
+  const text = seen.slice(0, 1000).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '·');
+  const [, cause, settings = {}] = CAUSES.find(([came]) => came.test(`${what} ${text}`)) ?? [];
   // HAProxy does not say its name, nor does dante.
   const names = [...hosts].join('').trim() || 'haproxy';
   const remedies = Object.entries(settings).filter(([name]) => names.includes(name.toLowerCase()))
     .map(([name, setting]) => ` In ${name}: ${setting}.`);
-  return `${seen.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '·')}\n    ${cause}${remedies.join('')}`;
+  return `${text}\n    ${cause}${remedies.join('')}`;
 }
 
 module.exports = { explain, noteHost };
