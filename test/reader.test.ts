@@ -67,7 +67,7 @@ test('dante reads at most 20 KB a second from a client over a minute', async (t)
   assert.ok(bytes > 900_000 && bytes < 1_200_000, `${bytes} bytes`);
 });
 
-test('a client over its share waits for its time, after drain, too; then its close is read', async (t) => {
+test('a client over its share waits, after drain, too; then its close is read', async (t) => {
   const { clock, socket, reader } = await open(t);
   const flood = async (): Promise<number> => {
     socket.sendFrame(0x8a, '', 10_922); // 64 KiB of pongs, which nobody answers.

@@ -22,7 +22,8 @@ const UPGRADE = { Connection: 'keep-alive, Upgrade', Upgrade: 'websocket',
  * @param {URL} url @param {boolean} isHandshake @param {{}} more @param {number} timeoutMs */
 function ask(url, isHandshake, more, timeoutMs) {
   const headers = { 'User-Agent': 'Mozilla/5.0', 'Accept-Language': 'en',
-    'Accept-Encoding': 'gzip', ...isHandshake && { Origin: url.origin, ...HANDSHAKE }, ...more };
+    'Accept-Encoding': 'gzip, deflate, br',
+    ...isHandshake && { Origin: url.origin, ...HANDSHAKE }, ...more };
   const exchange = async () => {
     const session = await openHttp2(url);
     const answer = session && await askOverHttp2(session, url, isHandshake, headers);
@@ -80,7 +81,7 @@ async function askOverHttp2(session, url, isHandshake, more) {
 
 /** Reads a body, and unpacks it.
  * @param {AsyncIterable<Buffer>} stream @param {http.IncomingHttpHeaders} headers */
-async function read(stream, { 'content-encoding': coding }) {
+async function read(stream, { 'content-encoding': coding = '' }) {
   const chunks = [];
   let size = 0;
   for await (const chunk of stream) {
@@ -89,8 +90,10 @@ async function read(stream, { 'content-encoding': coding }) {
     if (size > MAX_BYTES) throw new Error(`a body of more than ${MAX_BYTES} bytes`);
   }
   const bytes = Buffer.concat(chunks);
-  const isPacked = coding && size > 0; // A 304 has no body.
-  return `${isPacked ? zlib.gunzipSync(bytes, { maxOutputLength: MAX_BYTES }) : bytes}`;
+  const limit = { maxOutputLength: MAX_BYTES };
+  if (size === 0) return ''; // As of a 304.
+  if (/br/i.test(coding)) return `${zlib.brotliDecompressSync(bytes, limit)}`;
+  return `${/gzip|deflate/i.test(coding) ? zlib.unzipSync(bytes, limit) : bytes}`;
 }
 
 /** Counts the frames of a server until the stream ends; `code` is 0 until then.

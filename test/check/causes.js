@@ -11,16 +11,17 @@ const CAUSES = [
     { IIS: 'src/iisnode.ts' }],
   [/^\w+ \w*(CERT|ERR_TLS|UNABLE_TO)/, 'Node.js trusts no such certificate, or not for this ' +
     'name. Is it yours? Set NODE_EXTRA_CA_CERTS to its file. Else renew it, with its chain.'],
-  [/^(?!handshake)\w+ ERR_HTTP2/, 'This is no HTTP/2: offer http/1.1 (ALPN). Or hide the header ' +
-    'Upgrade, which HTTP/2 forbids, where no handshakes pass.',
-    { HAProxy: 'alpn http/1.1', nginx: 'proxy_hide_header Upgrade' }],
+  [/^hidden/, 'HTTP/2 has no Upgrade: WebKit rejects this, and may not return after a loss.',
+    { nginx: 'proxy_hide_header Upgrade, but not where handshakes pass' }],
+  [/^(?!handshake)\w+ ERR_HTTP2/, 'This is no HTTP/2: offer http/1.1 (ALPN).',
+    { HAProxy: 'alpn http/1.1' }],
   [/^\w+ (ERR_SSL|EPROTO)|^page (HPE_|ECONNRESET|400 .*HTTPS)/, 'Not this one: try http or https.'],
   [/^\w+ Z_/, 'The body does not fit its Content-Encoding: compress it once, or not at all.'],
   [/^(?!handshake)\w+ (50|E[A-Z]|Error: no complete)/, 'Nothing answers there, it hangs, or ' +
     'limits requests: start it, see its log, try --timeout 60.', { IIS: 'see .github/HOSTING.md' }],
   [/^page 3/, 'The host redirects: check that address instead. For a login, use --header.'],
-  [/^\w+ 401/, "The host asks for a login: use --header 'Cookie: …' or 'Authorization: …'. " +
-    'WebKit sends no password with a WebSocket: there, only a cookie works.'],
+  [/^\w+ 401/, "The host asks for a login: try http://USER:PASSWORD@HOST/ or --header."],
+  [/^password/, 'WebKit sends no password with a WebSocket: use a cookie.'],
   [/^page/, 'That is not the page: correct the URL, or let the host remove the folder from it.'],
   [/^slash/, 'The address lacks its slash: add it, and let the host redirect to it.'],
   [/^differ/, 'The servers behind this address differ: deploy the same version to all.'],

@@ -10,10 +10,10 @@ function attribute(tag, name) {
   return pattern.exec(tag)?.[1]?.replace(/^["']|["']$/g, '') ?? '';
 }
 
-/** The page's script and what is next to it, whether it is a module, and how many messages the page
- * expects. @param {string} html @param {URL} page */
+/** The page's script and what is next to it, whether it is a module, how many messages the page
+ * expects, and its own policies. @param {string} html @param {URL} page */
 function readPage(html, page) {
-  const found = html.slice(0, MAX_HTML).matchAll(/<(?:script|link|progress)\b[^<>]*>/gi);
+  const found = html.slice(0, MAX_HTML).matchAll(/<(?:script|link|progress|meta)\b[^<>]*>/gi);
   const tags = Array.from(found, ([tag]) => tag);
   const urls = tags.map((tag) => attribute(tag, 'src') || attribute(tag, 'href'))
     .filter((name) => name && URL.canParse(name, page.href)).map((name) => new URL(name, page));
@@ -24,27 +24,40 @@ function readPage(html, page) {
   const isModule = tags.some((tag) =>
     /client\.js/.test(attribute(tag, 'src')) && /^module$/i.test(attribute(tag, 'type')));
   const max = Number(attribute(tags.find((tag) => /^<progress/i.test(tag)) ?? '', 'max'));
-  return { script, isModule, files: own.slice(0, MAX_FILES), max };
+  const policies = tags.filter((tag) =>
+    /^content-security-policy$/i.test(attribute(tag, 'http-equiv')));
+  return { script, isModule, files: own.slice(0, MAX_FILES), max,
+    policies: policies.map((tag) => attribute(tag, 'content')) };
 }
 
-/** Whether Content-Security-Policies surely let the page load its files and open its stream.
- * @param {string} policies with commas between them */
-function allows(policies) {
-  return policies !== '' && policies.toLowerCase().split(',').every((policy) => {
-    const directives = policy.split(';').map((text) => text.trim().split(/\s+/));
-    /** @param {string} wanted */
-    const find = (wanted) => directives.find(([name]) => name === wanted); // The first one counts.
-    const lists = ['connect-src', 'script-src', 'style-src']
-      .map((name) => find(name) ?? find('default-src') ?? ['*']);
-    return lists.every((sources) => sources.includes("'self'") || sources.includes('*'));
+/** Whether a Content-Security-Policy stops the page: 'yes', 'perhaps', or ''.
+ * @param {string} policy @param {boolean} isSecure */
+function judgePolicy(policy, isSecure) {
+  const directives = policy.toLowerCase().split(';').map((text) => text.trim().split(/\s+/));
+  /** @param {string} wanted */
+  const find = (wanted) => directives.find(([name]) => name === wanted); // The first one counts.
+  if (find('sandbox')?.includes('allow-same-origin') === false) return 'yes';
+  const verdicts = ['connect-src', 'script-src', 'style-src'].map((name) => {
+    const [, ...sources] = find(name) ?? find('default-src') ?? ['', '*'];
+    if (sources.includes("'self'") || sources.includes('*')) return '';
+    const protocol = name === 'connect-src' ? 'ws' : 'http';
+    const fits = [`${protocol}:`, isSecure ? `${protocol}s:` : ''];
+    const stops = sources.every((source) => !fits.includes(source) &&
+      /^('none'|'unsafe-.*'|[a-z][\w+.-]*:)$/.test(source));
+    return stops ? 'yes' : 'perhaps';
   });
+  return verdicts.includes('yes') ? 'yes' : verdicts.find(Boolean) ?? '';
 }
 
 /** What a browser refuses in a 101 over HTTP/1.1; '' if nothing.
  * @param {import('node:http').IncomingHttpHeaders} headers */
-function refuse({ upgrade = '', connection = '', 'sec-websocket-accept': accept }) {
+function refuse({ upgrade = '', connection = '', ...headers }) {
+  const { 'sec-websocket-accept': accept, 'sec-websocket-protocol': protocol,
+    'sec-websocket-extensions': extensions = 'permessage-deflate' } = headers;
   const isUpgrade = /^websocket$/i.test(upgrade) && /\bupgrade\b/i.test(connection);
-  return isUpgrade && accept === ACCEPT ? '' : JSON.stringify({ upgrade, connection, accept });
+  const isWanted = protocol === undefined && /^permessage-deflate\b/.test(extensions);
+  return isUpgrade && isWanted && accept === ACCEPT ? ''
+    : JSON.stringify({ upgrade, connection, accept, protocol, extensions });
 }
 
-module.exports = { allows, readPage, refuse };
+module.exports = { judgePolicy, readPage, refuse };
