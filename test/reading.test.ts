@@ -98,6 +98,7 @@ function begin(t: TestContext, { random = (): number => 1, total = Infinity } = 
 
 test('a reading ends with its last message, and closes by itself', (t) => {
   const { reading, last } = begin(t, { total: 2 });
+  assert.equal(reading.state.name, 'connecting');
   last().send('', '');
   assert.deepEqual([reading.state, last().closed], [{ name: 'ended' }, true]);
 });
