@@ -7,7 +7,7 @@ scene('below any path it shows the whole stream', async ({ $, status, items, unt
   return [texts, $<HTMLProgressElement>('progress').value, $('#messages').ariaLive];
 }, [MESSAGES, 46, 'polite'], 'dante');
 
-scene('each state has its text and label, keeps the focus, and fits every size', async (helpers) => {
+scene('each state has its text and label, keeps focus, and fits every size', async (helpers) => {
   const { frame, page, reading, root, $, status, frames } = helpers;
   const action = $('#action');
   const heights: Record<string, number> = {};

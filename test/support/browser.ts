@@ -99,7 +99,7 @@ async function play(script: Script): Promise<void> {
 
 const FORM = `<form><input name="text"></form>
   <script type="module" src="server-faye.js/form.js"></script>`;
-/** The page as it is below /own/; else with a form, and of a stream that ends only below /dante/. */
+/** The page as it is below /own/; else with a form, and without an end but below /dante/. */
 function change(html: string, page: string): string {
   const watched = html.replace('<script', '<script src="server-faye.js/watch.js"></script>$&');
   if (page === 'own') return watched;
