@@ -3,29 +3,28 @@ import { MESSAGES, scene } from './support/browser.js';
 
 scene('below any path it shows the whole stream', async ({ $, status, items, until }) => {
   await until(() => status() === 'The end' && items().length === 46);
-  const texts = items().map((item) => item.textContent.trim());
-  return [texts, $<HTMLProgressElement>('progress').value];
-}, [MESSAGES, 46], 'dante');
+  const texts = items().map((item) => item.textContent);
+  return [texts, $<HTMLProgressElement>('progress').value, $('#messages').ariaLive];
+}, [MESSAGES, 46, 'polite'], 'dante');
 
-scene('each state has its text, label and focus, and fits every size', async (helpers) => {
+scene('each state has its text and label, keeps focus, and fits every size', async (helpers) => {
   const { frame, page, reading, root, $, status, frames } = helpers;
   const action = $('#action');
   const heights: Record<string, number> = {};
-  const said: string[] = [];
+  const said: Record<string, string[]> = {}; // By label, aria-live and what a click does.
+  reading.total = 46;
   reading.send('x'.repeat(9999), ...Array(44).fill('Midway upon the journey of our life'));
   await frames();
   action.focus();
-  const statuses = [undefined, 0, 302, 403, 404, 426, 503, 4008];
-  const waits = statuses.map((status) => ({ seconds: 60, status }));
+  const reasons = [undefined, 0, 302, 401, 403, 404, 503, 4008].map((status) => ({ status }));
   for (const { name = 'waiting', ...why } of [
-    { name: 'connecting' }, { name: 'reading' }, ...waits, { seconds: 0, status: 4008 },
-    { status: 401 }, { name: 'paused' }, { name: 'ended' }, { name: 'reading' },
+    { name: 'connecting' }, { name: 'reading' }, ...reasons, { seconds: 60, status: 426 },
+    { seconds: 0, status: 426 }, { name: 'paused' }, { name: 'ended' },
+    { name: 'ended', isEarly: true }, { name: 'reading' },
   ] as { name?: 'waiting' }[]) {
     reading.set({ name, ...why });
-    const label = action.textContent;
-    for (const detail of [1, 2]) action.dispatchEvent(new MouseEvent('click', { detail }));
-    const news = [label, $('#status').ariaLive, reading.calls.splice(0)]; // Two clicks are one.
-    said.push([status(), ...news, page.document.activeElement === action].join(' '));
+    const texts = [action.textContent, $('#status').ariaLive];
+    const text = status();
     for (const width of [1280, 768, 480, 360, 320]) for (const size of [100, 200]) {
       frame.style.width = `${width}px`;
       root.style.fontSize = `${size}%`;
@@ -35,27 +34,24 @@ scene('each state has its text, label and focus, and fits every size', async (he
       const height = $('footer').offsetHeight;
       const limit = size === 100 ? 70 : 568 / 3; // One row; a third of a small phone.
       const isHigh = height > limit || height !== (heights[where] ??= height);
-      if (isCut || isWide || isHigh) throw new Error(`${status()} does not fit ${where}`);
+      if (isCut || isWide || isHigh) throw new Error(`${text} does not fit ${where}`);
     }
+    for (const detail of [1, 2]) action.dispatchEvent(new MouseEvent('click', { detail }));
+    const calls = reading.calls.splice(0).join(); // Two clicks are one.
+    (said[[...texts, calls].join(' ')] ??= []).push(text);
   }
-  return said;
-}, [
-  'Connecting… Pause polite reconnectNow,pause true', // It has just been shown.
-  'Message 45 of 46 Pause polite pause true',
-  'Connection lost, retrying in 60 s Reconnect polite resume true',
-  'Unreachable, retrying in 60 s Reconnect polite resume true',
-  'Login needed?, retrying in 60 s Reconnect polite resume true',
-  'Denied: log in?, retrying in 60 s Reconnect polite resume true',
-  'HTTP 404, retrying in 60 s Reconnect polite resume true',
-  'Refused: reload?, retrying in 60 s Reconnect polite resume true',
-  'Busy or starting, retrying in 60 s Reconnect polite resume true',
-  'Too much sent, retrying in 60 s Reconnect polite resume true',
-  'Too much sent, retrying… Reconnect off resume true',
-  'Log in, then reconnect Reconnect polite resume true',
-  'Paused at 45 of 46 Continue polite resume true',
-  'Connecting… Read again polite  true', // After "The end"
-  'Connected Pause polite pause true',
-]);
+  return [said, page.document.activeElement === action];
+}, [{
+  'Pause polite reconnectNow,pause': ['Connecting…'], // It has just been shown.
+  'Pause polite pause': ['Message 45 of 46', 'Connected'], // After "Read again"
+  'Reconnect polite resume': [
+    'Connection lost', 'Unreachable', 'Login needed?', 'Log in, then reconnect', 'Denied: log in?',
+    'HTTP 404', 'Busy or starting', 'Too much sent', 'Refused: reload?, retrying in 60 s',
+  ],
+  'Reconnect off resume': ['Refused: reload?, retrying…'],
+  'Continue polite resume': ['Paused at 45 of 46'],
+  'Read again polite ': ['The end', 'Ended early'],
+}, true]);
 
 scene('a page that is online, visible or shown again reconnects', ({ page, reading }) => {
   reading.calls.length = 0;
@@ -74,44 +70,25 @@ scene('a page that is online, visible or shown again reconnects', ({ page, readi
 scene('the stream gets the query of the page, no password, and wss: from an https: page',
   ({ page, reading }) => {
     page.WebSocket = class { constructor(readonly url: URL) {} } as unknown as typeof WebSocket;
-    const urls = [[0], [3, 'run 1']].map(([from, epoch]) =>
-      String((reading.connect(Number(from), epoch as string) as WebSocket).url));
-    return [...urls, (reading.connect(0, undefined) as WebSocket).binaryType];
+    const sockets = [reading.connect(0, undefined), reading.connect(3, 'run 1')] as WebSocket[];
+    return sockets.map(({ binaryType, url }) => `${binaryType} ${url}`);
   }, [
-    'wss://dante.example/a/ws?name=Ann&from=0',
-    'wss://dante.example/a/ws?name=Ann&from=3&epoch=run+1', 'arraybuffer',
+    'arraybuffer wss://dante.example/a/ws?name=Ann&from=0',
+    'arraybuffer wss://dante.example/a/ws?name=Ann&from=3&epoch=run+1',
   ], 'secure');
 
-scene('the progress bar follows the total that hello names', ({ reading, $ }) => {
-  const bar = $<HTMLProgressElement>('progress');
-  const seen = [];
-  for (const [heard, total] of [[3, 46], [2, 10], [5, Infinity], [0, 46]] as const) {
+scene('the progress bar follows the total that hello names', ({ reading, status, $ }) =>
+  [[3, 46], [2, 10], [5, Infinity], [0, 46]].map(([heard, total]) => {
     Object.assign(reading, { heard, total });
     reading.set({ name: 'reading' });
-    seen.push([bar.position, $('#status').textContent]);
-  }
-  reading.set({ name: 'ended', isEarly: true });
-  return [...seen, $('#status').textContent];
-}, [
-  [3 / 46, 'Message 3 of 46'], [0.2, 'Message 2 of 10'], [-1, 'Message 5'], [0, 'Connected'],
-  'Ended early',
-]);
-
-scene('another epoch clears the list', async ({ reading, $, items, frames }) => {
-  reading.send('one', 'two');
-  await frames();
-  reading.send('three'); // It is not drawn yet.
-  reading.onClear();
-  await frames();
-  return [items().length, $('#messages').ariaLive];
-}, [0, 'polite']);
+    return [$<HTMLProgressElement>('progress').position, status()];
+  }), [[3 / 46, 'Message 3 of 46'], [0.2, 'Message 2 of 10'], [-1, 'Message 5'], [0, 'Connected']]);
 
 scene('the form of the chat sends, and keeps what could not be sent', async ({ reading, $ }) => {
-  const input = $<HTMLInputElement>('input');
   const submit = () => {
-    input.value = 'hello';
+    $<HTMLInputElement>('input').value = 'hello';
     $('form').dispatchEvent(new Event('submit', { cancelable: true }));
-    return input.value;
+    return $<HTMLInputElement>('input').value;
   };
   const before = submit();
   const socket = reading.connect(1, undefined) as WebSocket;
@@ -119,13 +96,13 @@ scene('the form of the chat sends, and keeps what could not be sent', async ({ r
   socket.send = (text) => void sent.push(text);
   await new Promise((resolve) => (socket.onopen = resolve));
   return [before, submit(), sent];
-}, ['hello', '', ['hello']], 'form');
+}, ['hello', '', ['hello']]);
 
-scene('the live source is drawn as a bar', async ({ reading, items, frames }) => {
+scene('the live source is drawn as a bar', async ({ reading, $, frames }) => {
   reading.send('{"used":1,"total":4}');
   await frames();
-  const meter = items()[0]?.firstElementChild as HTMLMeterElement;
-  return [meter.value, meter.max, meter.title];
+  const { value, max, title } = $<HTMLMeterElement>('li > meter');
+  return [value, max, title];
 }, [1, 4, '25 %'], 'load');
 
 for (const [path, status] of [['staged', 426], ['moved', 302]] as const) {
@@ -134,41 +111,44 @@ for (const [path, status] of [['staged', 426], ['moved', 302]] as const) {
 }
 
 scene('a reader at the end of the page follows it at any size', async (helpers) => {
-  const { frame, page, reading, root, $, items, frames, until } = helpers;
-  const end = () => root.scrollHeight - page.innerHeight - page.scrollY < 2;
-  const top = () => page.scrollY === 50;
-  for (const [place, act] of [
-    [end, () => (frame.style.height = '320px')],
-    [end, () => (frame.style.height = '900px')],
-    [end, () => (frame.style.height = '800px')], // No margin shrinks: only the window does.
-    [end, () => (root.style.fontSize = '200%')],
-    [top, async () => (page.scrollTo(0, 50), await frames(), (frame.style.width = '500px'))],
-    [end, () => {
+  const { frame, page, reading, root, $, items, isAtEnd, frames, until } = helpers;
+  const isNearTop = () => page.scrollY === 50;
+  const counts: number[] = [];
+  for (const [isThere, act] of [
+    [isAtEnd, () => (frame.style.height = '900px')],
+    [isAtEnd, () => (frame.style.height = '800px')], // Only the window shrinks, no margin.
+    [isAtEnd, () => (root.style.fontSize = '200%')],
+    [isNearTop, () => page.scrollTo(0, 50)],
+    [isAtEnd, () => {
       frame.style.height = '200px';
       reading.send('This is not drawn yet.');
+      reading.onClear();
+    }],
+    [isAtEnd, () => {
       reading.set({ name: 'ended' });
       $('#action').click(); // Read again
     }],
   ] as const) {
-    await act();
-    await until(place);
+    act();
+    await frames(); // The page hears of a scroll with the next one.
+    await until(isThere);
     reading.send(...Array(22).fill('verse '.repeat(30)));
     await frames();
-    if (!place()) throw new Error(`It is at ${page.scrollY} px after ${act}.`);
+    if (!isThere()) throw new Error(`It is at ${page.scrollY} px after ${act}.`);
+    counts.push(items().length);
   }
-  return items().length;
-}, 22);
+  return counts;
+}, [22, 44, 66, 88, 22, 22]);
 
 scene('an endless stream keeps its newest messages, fast, in view', async (helpers) => {
-  const { page, reading, root, items, frames, until } = helpers;
+  const { page, reading, root, items, isAtEnd, frames, until } = helpers;
   const send = async (count: number) => {
     for (let i = 0; i < count; i += 500) {
       reading.send(...Array(500).fill('verse'));
       await frames();
     }
-    const isAtEnd = root.scrollHeight - page.innerHeight - page.scrollY < 2;
-    const first = items()[0]?.getAttribute('value');
-    return [items().length, first, isAtEnd, page.document.getAnimations().length];
+    const animations = page.document.getAnimations().length;
+    return [items().length, items()[0]?.value, isAtEnd(), animations];
   };
   const seen = [await send(3000)];
   const read = items()[500] as HTMLElement;
@@ -183,9 +163,9 @@ scene('an endless stream keeps its newest messages, fast, in view', async (helpe
   Object.defineProperty(page.document, 'hidden', { value: true });
   page.document.dispatchEvent(new Event('visibilitychange'));
   reading.send('verse');
-  await until(() => items().at(-1)?.getAttribute('value') === '12502');
+  await until(() => items().at(-1)?.value === 12_502);
   return [...seen, items().length];
-}, [[1000, '2001', true, 0], [10_000, '2501', false, 0], [0], 1000], 'endless');
+}, [[1000, 2001, true, 0], [10_000, 2501, false, 0], [0], 1000]);
 
 scene('without JavaScript the page shows a notice and no footer', ({ $, style }) => [
   $('main').innerText.includes('This page needs JavaScript'), style('footer').display,

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
-import { SCRIPT } from '../../dist/app.js';
+import { PUBLIC, SCRIPT } from '../../dist/app.js';
+import { loadAssets } from '../../dist/assets.js';
 import type { Options, Reading, State } from '../../public/reading.js';
 import { createStream, startApp } from './app.js';
 import { kill, track } from './bounds.js';
@@ -21,7 +22,6 @@ const BROWSER = process.env['CHROME_PATH'] || [
   'C:/Program Files (x86)/Microsoft/Edge/Application/msedge.exe',
 ].find(existsSync);
 const MISSING = 'no browser: install Chrome, Chromium or Edge, or set CHROME_PATH to one';
-if (BROWSER && !existsSync(BROWSER)) throw new Error(`CHROME_PATH is ${BROWSER}: not there.`);
 if (!BROWSER && process.env['CI'] && !WINDOWS) throw new Error(MISSING);
 
 /** Runs before the page's scripts: their errors end the scene. */
@@ -48,19 +48,19 @@ const READING = `export class Reading {
     }
   }
 }`;
-/** A script of a page, if another takes its place there. */
-function stage(page: string, name: string): string | undefined {
-  const read = (...path: string[]) => readFileSync(join(ROOT, ...path), 'utf8');
-  const secure = "'https://me:secret@dante.example/a/client.js'";
-  switch (`${page}/${name}`) {
-    case 'own/render.js': case 'dante/reading.js': return undefined;
-    case 'load/render.js': return read('test', 'examples', 'load.render.js');
-    case 'form/form.js': return read('test', 'examples', 'form.js');
-    case 'secure/client.js': return read('public', 'client.js').replace('import.meta.url', secure);
-  }
-  if (name === 'render.js') return 'export const render = (message) => message;';
-  return name === 'reading.js' ? READING : undefined;
-}
+const read = (...path: string[]) => readFileSync(join(ROOT, ...path), 'utf8');
+/** The scripts of staged pages, by name, or by page and name. */
+const SCRIPTS = new Map([
+  ['/watch.js', WATCH],
+  ['/reading.js', READING],
+  ['dante/reading.js', read('public', 'reading.js')],
+  ['/render.js', 'export const render = (message) => message;'],
+  ['own/render.js', read('public', 'render.js')],
+  ['load/render.js', read('test', 'examples', 'load.render.js')],
+  ['/form.js', read('test', 'examples', 'form.js')],
+  ['secure/client.js', read('public', 'client.js')
+    .replace('import.meta.url', "'https://me:secret@dante.example/a/client.js'")],
+]);
 type Stage = { calls: string[]; set(state: State): void; send(...messages: string[]): void };
 type Page = Window & typeof globalThis & { reading: Reading & Options & Stage };
 
@@ -72,7 +72,8 @@ function help() {
   const $ = <T extends HTMLElement>(selector: string) => root.querySelector(selector) as T;
   const style = (selector: string) => page.getComputedStyle($(selector));
   const status = () => $('#status').textContent;
-  const items = () => [...root.querySelectorAll<HTMLElement>('#messages > li')];
+  const items = () => [...root.querySelectorAll<HTMLLIElement>('#messages > li')];
+  const isAtEnd = () => root.scrollHeight - page.innerHeight - page.scrollY < 2;
   const frames = () =>
     new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
   const until = async (condition: () => unknown) => {
@@ -80,7 +81,8 @@ function help() {
       if (Date.now() > endMs) throw new Error(`Waited 20 s for ${condition}: ${status()}`);
     }
   };
-  return { frame, page, reading: page.reading, root, $, style, status, items, frames, until };
+  const { reading } = page;
+  return { frame, page, reading, root, $, style, status, items, isAtEnd, frames, until };
 }
 
 type Script = (helpers: ReturnType<typeof help>) => unknown;
@@ -89,21 +91,20 @@ type Script = (helpers: ReturnType<typeof help>) => unknown;
 async function play(script: Script): Promise<void> {
   const failure = new Promise((_, reject) => Object.assign(window, { fail: reject }));
   const loaded = new Promise((resolve) => addEventListener('load', resolve));
-  const scene = loaded.then(() => script(help()));
-  const answer = await Promise.race([failure, scene]).then((result) => ({ result }))
-    .catch((error) => ({ error: String(error.stack ?? error) }));
-  await fetch('/done', { method: 'POST', body: JSON.stringify(answer) });
+  const result = await Promise.race([failure, loaded.then(() => script(help()))])
+    .catch((error) => String(error.stack ?? error));
+  await fetch('/done', { method: 'POST', body: JSON.stringify(result) });
   location.reload(); // To the next scene.
 }
 
 const FORM = `<form><input name="text"></form>
   <script type="module" src="server-faye.js/form.js"></script>`;
-/** The page as it is below /own/; else of a stream with 46 messages, or of an endless one. */
-function change(html: string, path: string): string {
-  if (path.startsWith('/own/')) return html;
-  if (path.startsWith('/form/')) html = html.replace('</main>', `${FORM}</main>`);
-  const endless = html.replace(/ max="\d+"/, '').replace(/ data-unit="[^"]*"/, '');
-  return path.includes('endless') ? endless : endless.replace('<progress', '<progress max="46"');
+/** The page as it is below /own/; else with a form, and without an end but below /dante/. */
+function change(html: string, page: string): string {
+  const watched = html.replace('<script', '<script src="server-faye.js/watch.js"></script>$&');
+  if (page === 'own') return watched;
+  return watched.replace('</main>', `${FORM}$&`).replace(/ data-unit="[^"]*"/, '')
+    .replace(/<progress.*?>/, `<progress id="progress" ${page === 'dante' ? 'max="46"' : ''}>`);
 }
 
 const profile = mkdtempSync(join(tmpdir(), 'dante-browser-'));
@@ -114,33 +115,26 @@ let browser: ChildProcess | undefined;
 
 before(async () => {
   const { total, begin } = createStream(MESSAGES, 5);
+  const index = loadAssets(PUBLIC).get('index.html') ?? assert.fail('public/ has no index.html.');
   app = await startApp({ total, begin(reader, from, request) {
     begin(reader, from, request);
     if (from === 0) setTimeout(() => reader.close(4001), 100); // The page reconnects.
-  } });
-  const [respond = assert.fail] = app.server.listeners('request');
-  app.server.removeAllListeners('request').on('request', async (request, response) => {
-    const { url = '' } = request;
-    const isPage = url.includes(`/${SCRIPT}?`);
-    const [, page = '', name = ''] = /^\/(\w+)\/[^/]*\/(\w+\.js)$/.exec(url) ?? [];
-    const staged = stage(page, name);
-    const type = isPage || url === '/test' ? 'text/html' : 'text/javascript';
-    response.setHeader('Content-Type', type);
-    if (url === '/test') response.end((await scenes.next()).value[0]);
-    else if (url === '/watch.js') response.end(WATCH);
-    else if (staged !== undefined) response.end(staged);
-    else if (/^\/moved.*\/ws\?name=Ann$/.test(url) && request.headers['cache-control']) {
-      response.writeHead(302, { Location: '/' }).end();
-    } else if (url === '/done') {
-      response.end();
+  } }, async (request, path) => {
+    const { url = '', headers } = request;
+    const [, page = ''] = url.split('/');
+    const answer = (body: string, type = 'text/javascript') =>
+      ({ status: 200, headers: { 'Content-Type': type }, body });
+    if (path === '/') return { ...index, status: 200, body: change(String(index.body), page) };
+    if (path === '/test') return answer((await scenes.next()).value[0], 'text/html');
+    if (path === '/done') {
       player.emit('done', JSON.parse(await text(request)));
-    } else if (isPage) {
-      const original = await fetch(`http://127.0.0.1:${app.port}/`);
-      const header = 'Content-Security-Policy';
-      response.setHeader(header, String(original.headers.get(header)));
-      const html = change(await original.text(), url);
-      response.end(html.replace('<script', '<script src="/watch.js"></script>$&'));
-    } else respond(request, response);
+      return answer('');
+    }
+    if (/^\/moved.*\/ws\?name=Ann$/.test(url) && headers['cache-control']) {
+      return { status: 302, headers: { Location: '/' }, body: '' };
+    }
+    const script = SCRIPTS.get(page + path) ?? SCRIPTS.get(path);
+    return script === undefined ? undefined : answer(script);
   });
   if (BROWSER) browser = track(spawn(BROWSER, [
     '--headless=new', '--no-sandbox', '--no-first-run', '--disable-gpu',
@@ -169,8 +163,7 @@ export function scene(name: string, script: Script, wanted: unknown, path = 'sta
     const size = 'style="width: 800px; height: 568px; border: 0"';
     const iframe = `<iframe src="/${path}/${SCRIPT}?name=Ann" ${size} ${frame}></iframe>`;
     player.emit('scene', `<body><script>${help}${play}play(${script})</script>${iframe}`);
-    const [{ error, result }] = await once(player, 'done');
-    if (error) throw new Error(error);
+    const [result] = await once(player, 'done');
     assert.deepEqual(result, wanted);
   });
 }
