@@ -18,8 +18,7 @@ for (const exe of wine.NODE_EXES) {
   /** Runs a command of package.json in cmd.exe, as npm does. */
   const run = (command: string) => wine.run(['cmd', '/c', ...command.split(' ')], DANTE, env);
   /** Starts one without cmd.exe, so that a signal reaches node.exe. */
-  const start = (command: string) =>
-    wine.start([exe, ...command.split(' ').slice(1)], DANTE, env);
+  const start = (command: string) => wine.start([exe, ...command.split(' ').slice(1)], DANTE, env);
 
   test(`${exe}: npm test passes, and skips only the browser and what Windows lacks`, async () => {
     const { code, stdout, stderr } = await run(scripts.test);
