@@ -18,19 +18,19 @@ const intervalMs = Math.max(100, Math.round(readers / 25));
 void main();
 
 async function main(): Promise<void> {
-  const results: Record<'dante' | 'bare', Record<string, number>[]> = { dante: [], bare: [] };
-  const order: (keyof typeof results)[] = ['bare', 'dante'];
+  const rows: Record<string, { dante: number[]; bare: number[] }> = {};
+  const order: ('dante' | 'bare')[] = ['bare', 'dante'];
   for (let round = 1; round <= rounds; round += 1) {
     // The other server goes first in each round: the machine may still be cool.
     for (const name of order.reverse()) {
       console.error(`${readers} readers, round ${round} of ${rounds}: ${name}`);
-      results[name].push(await measure(name));
+      for (const [row, value] of Object.entries(await measure(name))) {
+        (rows[row] ??= { dante: [], bare: [] })[name].push(value);
+      }
     }
   }
   console.log('| | dante | bare | dante / bare |\n| --- | ---: | ---: | ---: |');
-  for (const row of Object.keys(results.dante[0] ?? {})) {
-    const dante = results.dante.map((result) => result[row] ?? NaN);
-    const bare = results.bare.map((result) => result[row] ?? NaN);
+  for (const [row, { dante, bare }] of Object.entries(rows)) {
     // Round by round: only within a round the rest of the machine does the same to both.
     const ratios = dante.map((value, i) => value / (bare[i] ?? NaN));
     const ratio = row.includes(' per ') ? summarize(ratios) : '';
@@ -69,24 +69,20 @@ async function measure(name: string): Promise<Record<string, number>> {
 }
 
 /** Opens a reader that adds to `late` how many ms late each stanza is. Resolves with the first. */
-function openReader(port: number, late: number[]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let heard = 0;
-    let firstAt: number | undefined;
-    const socket = connect(port, '127.0.0.1');
-    socket.on('error', reject).on('close', () => reject(new Error('The server closed a reader.')));
-    socket.write(handshake());
-    socket.on('data', (chunk) => {
-      const now = performance.now();
-      for (const byte of chunk) {
-        if (byte !== 0x81) continue; // Only the first byte of a stanza's frame has this value.
-        firstAt ??= now;
-        late.push(now - firstAt - heard * intervalMs);
-        heard += 1;
-        resolve();
-      }
-    });
+async function openReader(port: number, late: number[]): Promise<void> {
+  const socket = connect(port, '127.0.0.1');
+  let dueAt: number | undefined;
+  socket.on('data', (chunk) => {
+    const now = performance.now();
+    for (const byte of chunk) {
+      if (byte !== 0x81) continue; // Only the first byte of a stanza's frame has this value.
+      dueAt ??= now;
+      late.push(now - dueAt);
+      dueAt += intervalMs;
+    }
   });
+  socket.write(handshake());
+  while (dueAt === undefined) await once(socket, 'data');
 }
 
 function percentile(values: number[], part: number): number {
