@@ -35,8 +35,7 @@ const NGINX: Row[] = [
   [0, PASSES, `ssl http2; ${at('/dante/', '', '127.0.0.1:8881/')}`, '/dante/'],
   [1, /pass on path/, `${all('')} location ${SCRIPT} { return 200; }`],
   [1, /servers.* differ/, `; ${at('/', '', 'mixed')}`],
-  [0, /HTTP\/2 has no Upgrade/,
-    `ssl http2 ${all('')} ${at('= /server-faye.js/ws', 'add_header Upgrade x always;')}`],
+  [0, /HTTP\/2 has no Upgrade/, `ssl http2 ${all('add_header Upgrade $retry always;')}`],
   [1, /Host \$http_host/, all(FIELDS.replace('$http_host', '$host'))],
   [1, /HTTP\/1\.0.* proxy_http_version 1\.1/, all('proxy_http_version 1.0;')],
   [1, /no WebSockets.*nginx: .*upgrade/, all(FIELDS.replace('n upgrade', 'n $exact'))],
@@ -61,6 +60,7 @@ const NGINX: Row[] = [
 const NGINX_HTTP = `${FIELDS} proxy_http_version 1.1;
   ssl_certificate both.pem; ssl_certificate_key both.pem;
   map $http_connection $exact { default close; Upgrade upgrade; }
+  map $uri$http_upgrade $retry { default ''; /server-faye.js/ws x; }
   upstream mixed { server 127.0.0.1:8881; server 127.0.0.1:20002; }`;
 const ALPN = 'ssl crt both.pem alpn h2,http/1.1\n mode';
 const HAPROXY: Row[] = [

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
-import { PUBLIC, SCRIPT } from '../../dist/app.js';
+import { SCRIPT } from '../../dist/app.js';
 import { loadAssets } from '../../dist/assets.js';
 import type { Options, Reading, State } from '../../public/reading.js';
 import { createStream, startApp } from './app.js';
@@ -38,7 +38,7 @@ const READING = `export class Reading {
   pause() { this.calls.push('pause'); }
   resume() { this.calls.push('resume'); }
   reconnectNow() { this.calls.push('reconnectNow'); }
-  restart() { this.heard = 0; this.set({ name: 'connecting' }); }
+  restart() { this.heard = 0; this.onClear(); this.set({ name: 'connecting' }); }
   set(state) { this.state = state; this.onState(state); }
   send(...messages) {
     for (const message of messages) {
@@ -115,7 +115,7 @@ let browser: ChildProcess | undefined;
 
 before(async () => {
   const { total, begin } = createStream(MESSAGES, 5);
-  const index = loadAssets(PUBLIC).get('index.html') ?? assert.fail('public/ has no index.html.');
+  const index = loadAssets(join(ROOT, 'public')).get('index.html') ?? assert.fail('No page.');
   app = await startApp({ total, begin(reader, from, request) {
     begin(reader, from, request);
     if (from === 0) setTimeout(() => reader.close(4001), 100); // The page reconnects.
