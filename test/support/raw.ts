@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 /** Connects to a port of this machine, or to a pipe. */
@@ -31,15 +32,11 @@ export function parseResponse(text: string, method = 'GET') {
 
 /** Sends bytes. Resolves with the response once the server has closed or upgraded. */
 export async function exchange(to: number | string, bytes: string) {
-  let received = '';
-  const parse = () => parseResponse(received, bytes.split(' ')[0]);
-  const socket = connectTo(to).setEncoding('latin1');
-  socket.write(bytes);
-  for await (const chunk of socket) {
-    received += chunk;
-    if (parse()?.status === 101) break;
-  }
-  return parse() ?? assert.fail(`This is no response: ${received}`);
+  const { socket, received } = collect(to, bytes);
+  const parse = () => parseResponse(received(), bytes.split(' ')[0]);
+  socket.on('data', () => parse()?.status === 101 && socket.destroy());
+  await once(socket, 'close');
+  return parse() ?? assert.fail(`This is no response: ${received()}`);
 }
 
 type Changes = Record<string, string | undefined>;
