@@ -103,7 +103,7 @@ for (const [what, close, leastMs, line] of [
     }
     assert.equal(await exited, 0);
     const ms = performance.now() - startMs;
-    assert.ok(ms >= leastMs && ms < leastMs + 2000, `${ms} ms`);
+    assert.ok(ms >= leastMs && ms < leastMs + 2500, `${ms} ms`);
     assert.equal(output.stderr, line);
   });
 }
