@@ -40,8 +40,9 @@ test('under iisnode the program serves the page and the stream on a pipe', async
     const first = request('/', { Connection: 'keep-alive' }, { method: 'HEAD' });
     const { socket, received } = collect(pipe, first);
     await until(() => received().endsWith('\r\n\r\n'), 'the first response');
-    // It can be the last header.
-    socket.write(handshake(`/dante/${SCRIPT}${path}`, { Connection: undefined, connection }));
+    // Another name, for the same header to come last.
+    const changes = { Connection: undefined, CONNECTION: connection };
+    socket.write(handshake(`/dante/${SCRIPT}${path}`, changes));
     await until(() => received().includes(`HTTP/1.1 ${status} `), `the response ${status}`);
     socket.destroy();
   }
