@@ -36,6 +36,7 @@ const LAST_ROWS: Row[] = [
   [plain('dante.example:80', {}, 'CONNECT'), 405, /^Only GET/],
   [handshake('/', H2C), 200, HTML],
   [handshake('/style.css', H2C, { method: 'HEAD' }), 200, /^$/],
+  [handshake('/', { ...H2C, 'If-None-Match': '*' }), 304, /^$/],
   [handshake('/ws', {}, { method: 'PUT' }), 405, /^Only GET/],
   [handshake('/no'), 404, /^Not found/],
   [handshake('/ws', LENGTH) + 'abc', 426, /^A WebSocket needs the headers/],
