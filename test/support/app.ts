@@ -72,19 +72,14 @@ export function createStream(texts: readonly string[], intervalMs: number): Stre
   const metronome = createMetronome(intervalMs);
   return {
     total: texts.length,
-    begin(reader, from) {
-      let next = from;
-      const leave = metronome.join(send);
-      reader.on('close', leave);
-      send();
-
-      function send(): void {
+    begin(reader, next) {
+      const send = (): void => {
         const text = texts[next];
         if (text !== undefined && reader.send(text)) next += 1;
-        if (next < texts.length) return;
-        leave();
-        reader.close(1000);
-      }
+        if (next >= texts.length) reader.close(1000);
+      };
+      reader.on('close', metronome.join(send));
+      send();
     },
   };
 }

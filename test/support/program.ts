@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -8,6 +7,7 @@ import { kill, track } from './bounds.js';
 import { until } from './until.js';
 
 export const ROOT = join(__dirname, '..', '..');
+export const SERVER = join(ROOT, 'dist', 'server.js');
 
 /** Runs `node ARGS`. `output` is what it has printed so far; `exited` is its exit code. */
 export function runNode(args: string[], env: NodeJS.ProcessEnv = {}, cwd = ROOT) {
@@ -21,9 +21,8 @@ export function runNode(args: string[], env: NodeJS.ProcessEnv = {}, cwd = ROOT)
 }
 
 /** Runs the server on a free port, in any working directory, until the test ends. */
-export async function startServer(t: TestContext, env = {}, root = ROOT) {
-  const file = join(root, 'dist', 'server.js');
-  const program = runNode([file], { PORT: '0', ...env }, tmpdir());
+export async function startServer(t: TestContext, env = {}, args = [SERVER]) {
+  const program = runNode(args, { PORT: '0', ...env }, tmpdir());
   t.after(async () => {
     kill(program.child);
     await program.exited;
@@ -33,13 +32,4 @@ export async function startServer(t: TestContext, env = {}, root = ROOT) {
     return /:(\d+)\/\n$/.exec(program.output.stdout)?.[1];
   }, 'the server to listen');
   return { ...program, port: Number(port) };
-}
-
-/** Copies the built project, without the compiler, to a folder that is removed after the test. */
-export function copyProject(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'dante-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
-  const filter = (path: string) => !/(\.git|\.test|node_modules.(typescript|\.bin))$/.test(path);
-  cpSync(ROOT, folder, { recursive: true, filter });
-  return folder;
 }

@@ -1,49 +1,48 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 /** Connects to a port of this machine, or to a pipe. */
 export const connectTo = (to: number | string): Socket =>
   typeof to === 'string' ? connect(to) : connect(to, '127.0.0.1');
 
-/** Collects what comes back on a connection. */
-export function collect(socket: Socket) {
+/** Connects, sends bytes, and collects those that come back, each as one character. */
+export function collect(to: number | string, bytes = '') {
   let text = '';
+  const socket = connectTo(to).setEncoding('latin1');
   socket.on('error', () => {}).on('data', (chunk) => (text += chunk)); // A reset may come back.
+  socket.write(bytes);
   return { socket, received: () => text };
 }
 
-/** Parses the first response in `bytes`; undefined if it is not complete. `rest` follows it. */
-export function parseResponse(bytes: Buffer, method = 'GET') {
-  const start = bytes.indexOf('\r\n\r\n') + 4;
-  if (start < 4) return undefined;
-  const [statusLine = '', ...lines] = bytes.toString('latin1', 0, start - 4).split('\r\n');
-  const pairs = lines.map((line) => line.split(/: *(.*)/));
-  const headers: Record<string, string> = {};
-  for (const [name = '', value = ''] of pairs) headers[name.toLowerCase()] = value;
-  const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1]);
+/** Parses the first response in `text`; undefined if it is not complete. `rest` follows it. */
+export function parseResponse(text: string, method = 'GET') {
+  const match = /^HTTP\/1\.1 (\d{3}) .*\r\n([^]*?)\r\n\r\n/.exec(text);
+  if (!match) return undefined;
+  const [{ length: start }, code, lines = ''] = match;
+  const pairs = lines.split('\r\n').map((line): [name: string, value: string] =>
+    [line.replace(/:.*/, ''), line.replace(/.*?:/, '')]);
+  const headers = Object.fromEntries(new Headers(pairs)); // With names in lower case.
+  const status = Number(code);
   const hasNoBody = method === 'HEAD' || [101, 204, 304].includes(status);
-  const end = hasNoBody ? start : start + Number(headers['content-length'] ?? Infinity);
-  if (end > bytes.length) return undefined;
-  return { status, headers, body: bytes.toString('utf8', start, end), rest: bytes.subarray(end) };
+  const end = start + (hasNoBody ? 0 : Number(headers['content-length'] ?? Infinity));
+  if (end > text.length) return undefined;
+  return { status, headers, body: text.slice(start, end), rest: text.slice(end) };
 }
 
 /** Sends bytes. Resolves with the response once the server has closed or upgraded. */
 export async function exchange(to: number | string, bytes: string) {
-  const socket = connectTo(to);
-  let received = Buffer.alloc(0);
-  const parse = () => parseResponse(received, bytes.split(' ')[0]);
-  socket.write(bytes);
-  for await (const chunk of socket) {
-    received = Buffer.concat([received, chunk]);
-    if (parse()?.status === 101) break;
-  }
-  return parse() ?? assert.fail(`This is no response: ${JSON.stringify(`${received}`)}`);
+  const { socket, received } = collect(to, bytes);
+  const parse = () => parseResponse(received(), bytes.split(' ')[0]);
+  socket.on('data', () => parse()?.status === 101 && socket.destroy());
+  await once(socket, 'close');
+  return parse() ?? assert.fail(`This is no response: ${received()}`);
 }
 
-type Headers = Record<string, string | undefined>;
+type Changes = Record<string, string | undefined>;
 type RequestLine = { method?: string; version?: string };
 /** A plain request. Headers that are undefined are left out. */
-export function request(target: string, headers: Headers = {}, line: RequestLine = {}): string {
+export function request(target: string, headers: Changes = {}, line: RequestLine = {}): string {
   const { method = 'GET', version = '1.1' } = line;
   const all = Object.entries({ Host: 'dante.example', Connection: 'close', ...headers });
   const lines = all.map(([name, value]) => (value === undefined ? '' : `${name}: ${value}\r\n`));
@@ -51,7 +50,7 @@ export function request(target: string, headers: Headers = {}, line: RequestLine
 }
 
 /** A handshake (RFC 6455 section 1.2), with headers changed, added or left out. */
-export function handshake(target = '/ws', changes: Headers = {}, line: RequestLine = {}): string {
+export function handshake(target = '/ws', changes: Changes = {}, line: RequestLine = {}): string {
   return request(target, {
     Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13',
     'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==', ...changes,
