@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readSettings } from '../dist/settings.js';
 
-const DEFAULTS = { listen: { port: 8888 }, intervalMs: 2000, allowedOrigins: new Set() };
+const DEFAULTS = { listen: { port: 8888, host: '' }, intervalMs: 2000, allowedOrigins: new Set() };
 const PIPE = '\\\\.\\pipe\\7a2c9d41-5c5e';
 const LIST = 'https://a.example, http://B.example:8080,https://c.example:443,';
 const ORIGINS = ['https://a.example', 'http://b.example:8080', 'https://c.example'];
@@ -11,7 +11,7 @@ test('settings come from the environment, or are the defaults', () => {
   for (const [env, changes] of [
     [{}, {}],
     [{ PORT: '', HOST: ' ', INTERVAL_MS: ' ', ALLOWED_ORIGINS: ' ' }, {}],
-    [{ PORT: '0', INTERVAL_MS: '1' }, { listen: { port: 0 }, intervalMs: 1 }],
+    [{ PORT: '0', INTERVAL_MS: '1' }, { listen: { port: 0, host: '' }, intervalMs: 1 }],
     [{ PORT: '65535 ', HOST: ' localhost' }, { listen: { port: 65535, host: 'localhost' } }],
     [{ PORT: './dante.sock', HOST: 'localhost' }, { listen: { path: './dante.sock' } }],
     [{ PORT: PIPE, INTERVAL_MS: ' 60000 ' }, { listen: { path: PIPE }, intervalMs: 60_000 }],
