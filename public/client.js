@@ -112,7 +112,7 @@ function show(message) {
 let following = true;
 let followedTo = 0;
 
-/** Adds, trims and follows in one step: else look() takes anchoring for the user's scrolling. */
+/** Adds, trims endless streams, and follows, in one step: look() would take it for scrolling. */
 function update() {
   const kept = reading.total < Infinity ? Infinity : following ? 1000 : 10_000;
   if (added.length === 1) added[0]?.classList.add('fades');

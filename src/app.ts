@@ -1,8 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { join } from 'node:path';
 import { unescape } from 'node:querystring'; // It does not throw.
 import type { Duplex } from 'node:stream';
-import { loadAssets } from './assets.js';
+import { loadAssets, PUBLIC } from './assets.js';
 import { Reader, type Stream } from './reader.js';
 import { checkReply, hasBody, send, sendRaw, textReply, type Reply } from './reply.js';
 import { report } from './report.js';
@@ -23,7 +22,7 @@ type Answer<T> = (request: IncomingMessage, path: string, query: URLSearchParams
 
 /** Makes a server that does not listen yet. Throws what `node:fs` throws if public/ is missing. */
 export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest?: OnRequest) {
-  const assets = loadAssets(join(__dirname, '..', 'public'));
+  const assets = loadAssets(PUBLIC);
   const readers = new Set<Reader>();
   const unanswered = new WeakMap<object, Set<ServerResponse>>(); // Of each connection.
   const timer = setInterval(() => readers.forEach(Reader.tick), 1000).unref();
@@ -37,7 +36,7 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
     const responses = unanswered.get(request.socket) ?? new Set();
     unanswered.set(request.socket, responses.add(response));
     response.on('close', () => responses.delete(response));
-    if (responses.size > 100) return void request.socket.destroy(); // It floods.
+    if (responses.size > 100) return void request.socket.destroy(); // At most 100 wait.
     send(response, await decide(request, route));
   }
 
@@ -120,12 +119,12 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
     server.close();
     server.closeIdleConnections(); // Node 18 leaves them open, and browsers would reuse them.
     const left = Array.from(readers, (reader) => new Promise((resolve) => {
-      reader.on('close', resolve).close(4001, 'server is shutting down');
+      reader.prependListener('close', resolve).close(4001, 'server is shutting down');
     }));
     await Promise.all([...left, stream.close?.()]);
   }
 
-  /** Closes readers with 4001, and answers 503. Resolves when they and the stream have closed. */
+  /** Closes readers with 4001, answers 503. Resolves when they (in 30 s) and the stream closed. */
   const close = (): Promise<void> => (closed ??= shutDown());
   return { server, handleRequest, handleUpgrade, close };
 }
@@ -133,7 +132,7 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
 function upgradeRequired({ httpVersion, headers }: IncomingMessage): Reply {
   const rest = 'the headers Upgrade and Connection, a key, and version 13';
   const isAttempt = headers.upgrade ?? headers['sec-websocket-key'];
-  return textReply(426, `A WebSocket needs HTTP/1.1 (this is HTTP/${httpVersion}), ${rest}.`, {
+  return textReply(426, `A WebSocket needs HTTP/1.1, ${rest}; this is HTTP/${httpVersion}.`, {
     'Sec-WebSocket-Version': '13', // RFC 6455 section 4.4
     // RFC 9110 section 15.5.22. Over HTTP/2, WebKit rejects it, and so the page's plain request.
     ...(isAttempt && { Upgrade: 'websocket' }),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 
+export const PUBLIC = join(__dirname, '..', 'public');
 /** By extension; add your own. A browser downloads files of other types. */
 const TYPES: Record<string, string> = {
   '.css': 'text/css', '.html': 'text/html', '.ico': 'image/x-icon', '.jpg': 'image/jpeg',

@@ -1,7 +1,6 @@
 /** The pace of many readers: calls each listener every `intervalMs` milliseconds. */
 export function createMetronome(intervalMs: number) {
-  /** Listeners that are due together, on the monotonic clock. */
-  let newest = { dueMs: 0, listeners: new Set<() => void>() };
+  let newest = { dueMs: 0, listeners: new Set<() => void>() }; // Those that are due together.
 
   /** Calls `listener` first one interval from now. Returns a function that ends the calls. */
   function join(listener: () => void): () => void {

@@ -53,13 +53,13 @@ export class Reader extends WebSocket {
 
   override close(code?: WebSocket.Code, reason?: string): void {
     super.close(code, reason);
-    this.emit('closing'); // Wakes those who wait.
+    for (const resolve of this.#waiting?.splice(0) ?? []) resolve();
   }
 
   /** Sees each event before its listeners do. Listeners of its own would take memory. */
   override emit(name: string, ...values: unknown[]): boolean {
     if (name === 'message') this.#messages += 1;
-    if (this.#messages > 500) super.close(4008, 'too many messages in a second');
+    if (this.#messages > 500) this.close(4008, 'too many messages in a second');
     if (name === 'drain') this.#read();
     for (const resolve of this.#waiting?.splice(0) ?? []) resolve();
     try {

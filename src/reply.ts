@@ -14,7 +14,7 @@ export function textReply(status: number, text: string, headers: OutgoingHttpHea
 /** Throws TypeError or RangeError if a reply cannot be sent. */
 export function checkReply({ status, headers, body }: Reply): void {
   Buffer.byteLength(body);
-  if (status < 200 || !STATUS_CODES[status]) throw new RangeError(`${status} is no status.`);
+  if (!/^[2-5]\d\d$/.test(`${status}`)) throw new RangeError(`${status} is no status.`);
   for (const [name, value] of Object.entries(headers)) {
     validateHeaderName(name);
     for (const one of [value].flat()) validateHeaderValue(name, String(one ?? '\n'));
@@ -38,7 +38,7 @@ export function send(to: ServerResponse, reply: Reply): void {
   if (!hasBody(to.req)) return write();
   // iisnode sends the next request as the rest of this body (cprotocolbridge.cpp), so close the
   // connection. Read the body first, for 2 s at most, or the client may lose the response.
-  to.setHeader('Connection', 'close');
+  if (!to.headersSent) to.setHeader('Connection', 'close');
   finished(to.req.resume(), write);
   setTimeout(write, 2000).unref();
 }

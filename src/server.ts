@@ -3,6 +3,7 @@ process.setSourceMapsEnabled(true); // First, so that all stack traces name line
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createApp } from './app.js';
+import { PUBLIC } from './assets.js';
 import { hostInIisnode } from './iisnode.js';
 import { canto1 } from './poem/canto1.js';
 import { createRecital } from './poem/recital.js';
@@ -16,7 +17,7 @@ try {
   if (process.env['IISNODE_VERSION']) hostInIisnode(server, settings.listen);
   server.on('error', ({ message }) => {
     if (server.listening) return report('A connection was not accepted', message);
-    fail(`Cannot start: ${message}. Set another PORT or HOST, or free it (delete an old socket).`);
+    fail(`Cannot start: ${message}. Set PORT or HOST, free the port, or delete an unused socket.`);
   });
   server.listen(settings.listen, () => {
     if ('path' in settings.listen) return console.log(`Listening on ${settings.listen.path}`);
@@ -34,8 +35,8 @@ try {
 } catch (error) {
   const { message, path } = error as NodeJS.ErrnoException;
   if (error instanceof SettingError) fail(message);
-  if (!path) throw error;
-  fail(`Cannot start: ${message}. Repair this path, or let this account read it.`);
+  if (!path?.startsWith(PUBLIC)) throw error;
+  fail(`Repair public/, or let this account read it: ${message}.`);
 }
 
 function fail(message: string): never {

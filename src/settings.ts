@@ -4,7 +4,7 @@ export class SettingError extends Error {}
 
 /** Reads environment variables. A missing or blank one gets its default. Throws SettingError. */
 export function readSettings(env: NodeJS.ProcessEnv) {
-  const read = (name: string): string => env[name]?.trim() ?? ''; // In cmd.exe: set A=1 && npm …
+  const read = (name: string): string => env[name]?.trim() ?? ''; // cmd.exe may add a space.
   const port = read('PORT') || '8888';
   return {
     listen: /[/\\]/.test(port) ? { path: port } :

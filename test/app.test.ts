@@ -193,7 +193,10 @@ test('a client has 2 s to leave after a refusal, 60 s to read, 120 s to ask agai
 
 test('close() resolves when the readers have left', async (t) => {
   const order: string[] = [];
-  const begin: Stream['begin'] = (reader) => void reader.on('close', () => order.push('left'));
+  const begin: Stream['begin'] = (reader) => void reader.on('close', () => {
+    order.push('left');
+    throw new Error('a bug');
+  });
   const { connect, close } = startInMemory(t, { begin });
   const socket = connect(handshake());
   await until(() => socket.received, 'the handshake');

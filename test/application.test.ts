@@ -155,10 +155,14 @@ test('shutting down asks onRequest no more, but sends what it answers', async (t
 
 test('another server can host the app', async (t) => {
   const app = createApp(createStream(['one', 'two'], 60_000), { allowedOrigins: new Set() });
-  const host = createServer(app.handleRequest).on('upgrade', app.handleUpgrade);
+  const host = createServer((request, response) => {
+    void app.handleRequest(request, response);
+    if (request.method === 'POST') response.writeHead(504).end(); // It is quicker.
+  }).on('upgrade', app.handleUpgrade);
   t.after(() => host.close());
   const url = `127.0.0.1:${await listen(host)}/dante/${SCRIPT}`;
   assert.equal((await fetch(`http://${url}`)).status, 200);
+  assert.equal((await fetch(`http://${url}`, { method: 'POST', body: 'x' })).status, 504);
   const { messages, closed } = openReader(`ws://${url}/ws?from=1`);
   await closed;
   assert.deepEqual(messages, ['two']);

@@ -23,7 +23,7 @@ test('npm run check passes a server, and names faults', async (t) => {
   }).unref());
   for (const [args, code, text] of [
     [`http://127.0.0.1:${port}/${whole}`, 0, /\n50 readers.*: ✔ \n$/],
-    [`http://127.0.0.1:${silent}/ --timeout 1`, 1, /no complete response within 1 s .*\n {4}Noth/],
+    [`http://127.0.0.1:${silent}/ --timeout 1`, 1, /no complete response within 1 s .*\n {4}It h/],
     [`http://127.0.0.1:${hostile}/ --header Cookie:a=b`, 1, /: ✖\n {4}Seen: 200 'a=b' for GET \/,/],
     ...Object.keys(TEXTS).map((path) =>
       [`http://127.0.0.1:${hostile}${path}`, 1, /\n {4}That is not the page/] as const),

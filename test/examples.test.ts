@@ -45,7 +45,7 @@ test('the live source sends JSON until its reader leaves', async (t) => {
 test('the chat sends each line to all, with names, and starts again after a restart', async (t) => {
   const { createChat } = await import('./examples/chat.js');
   const { open } = await start(t, createChat());
-  const [ann, other] = [open('?name=Ann'), open(`?name=${'x'.repeat(31)}`)];
+  const [ann, other] = [open('?name=Ann'), open(`?name=${'n'.repeat(31)}`)];
   await Promise.all([ann.opened, other.opened]);
   ann.socket.send('hello\nall');
   await until(() => other.messages.length === 1, 'the first message');
@@ -53,7 +53,7 @@ test('the chat sends each line to all, with names, and starts again after a rest
   await until(() => ann.messages.length === 2, 'the second message');
   const late = open('?from=1');
   await until(() => late.messages.length === 1, 'the last message');
-  const cut = `Somebody: ${'x'.repeat(250)}`;
+  const cut = `${'n'.repeat(30)}: ${'x'.repeat(250)}`;
   assert.deepEqual(ann.messages, ['Ann: hello all', cut]);
   assert.deepEqual([other.messages, late.messages], [ann.messages, [cut]]);
 

@@ -27,9 +27,9 @@ test('a start that fails says why and exits with 1, whatever the stream has open
   for (const [env, stderr, change = ''] of [
     [{ INTERVAL_MS: 'soon' }, /^INTERVAL_MS: "soon" is not a whole number from 1 to 60000\.\n$/],
     [{ HOST: '192.0.2.1' }, /^Cannot start: .* EADDRNOTAVAIL: .* 192\.0\.2\.1\. Set .*\n$/],
-    [{ PORT: `${port}` }, /^Cannot start: .* EADDRINUSE: .*\. Set .*, or free it .*\.\n$/],
+    [{ PORT: `${port}` }, /^Cannot start: .* EADDRINUSE: .*\. Set .*, free the port, .*\.\n$/],
     // A file that is no socket, as a server leaves it when it is killed.
-    [{ PORT: __filename }, /^Cannot start: .*, or free it \(delete an old socket\)\.\n$/],
+    [{ PORT: __filename }, /^Cannot start: .*, or delete an unused socket\.\n$/],
     [{}, /TypeError: [^]* at .*src[\\/]app\.ts:\d+:\d+/, "require('http').createServer = null;"],
   ] as const) {
     const program = `setInterval(() => {}, 1000); ${change} ${LOAD}`;
@@ -45,7 +45,7 @@ test('without one of its parts, it prints one line with the remedy', async (t) =
   const filter = (path: string) => !/(\.git|\.test|node_modules.(typescript|\.bin))$/.test(path);
   cpSync(ROOT, cwd, { recursive: true, filter });
   for (const [part, line] of [
-    ['public', /^Cannot start: ENOENT.*public'\. Repair this path, or let .*\.\n$/],
+    ['public', /^Repair public\/, or let this account read it: ENOENT.*public'\.\n$/],
     ['node_modules/faye-websocket', /^Cannot find module 'faye-.*'\. Run npm install in .*\n$/],
     ['dist', /^Cannot find module '.*server\.js'\. Run npm run build in .*\n$/],
   ] as const) {

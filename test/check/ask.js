@@ -100,7 +100,8 @@ async function read(stream, { 'content-encoding': coding = '' }) {
  * @param {import('node:stream').Duplex} socket */
 function follow(socket) {
   const openedMs = performance.now();
-  const reader = { openedMs, lastMs: openedMs, longestMs: 0, texts: 0, binaries: 0, code: 0 };
+  const counts = { longestMs: 0, firstMs: Infinity, texts: 0, binaries: 0, code: 0 };
+  const reader = { socket, openedMs, lastMs: openedMs, ...counts };
   let bytes = Buffer.alloc(0);
   socket.on('close', () => (reader.code ||= 1006)).on('data', (chunk) => {
     const nowMs = performance.now();
@@ -117,6 +118,7 @@ function follow(socket) {
       const end = start + (size ? bytes.readUIntBE(start - size, size) : short);
       if (bytes.length < end) return;
       if (first === 0x88) reader.code ||= short < 2 ? 1005 : bytes.readUInt16BE(start);
+      if ((first & 15) < 3) reader.firstMs = Math.min(reader.firstMs, nowMs);
       if ((first & 15) === 1) reader.texts += 1;
       if ((first & 15) === 2 && end > start) reader.binaries += 1;
       bytes = bytes.subarray(end);

@@ -4,8 +4,8 @@
 /** By what was tried and what came; the first match counts.
  * @type {[pattern: RegExp, cause: string, settings?: Record<string, string>][]} */
 const CAUSES = [
-  [/^many|^\w+ 429|^pool 503/, 'The host limits a client: allow more.',
-    { nginx: 'limit_conn', Apache: 'MaxRequestWorkers', HAProxy: 'maxconn',
+  [/^many|^\w+ 429|^(pool|file|slash) 503/, 'The host limits a client: allow more.',
+    { nginx: 'limit_conn, limit_req', Apache: 'MaxRequestWorkers', HAProxy: 'maxconn',
       IIS: 'Windows 10 serves ten at a time' }],
   [/^pool/, 'The host reuses closed connections: keep idle ones for less than 120 s.',
     { IIS: 'src/iisnode.ts' }],
@@ -13,19 +13,23 @@ const CAUSES = [
     'name. Is it yours? Set NODE_EXTRA_CA_CERTS to its file. Else renew it, with its chain.'],
   [/^hidden/, 'HTTP/2 has no Upgrade: WebKit rejects this, and may not return after a loss.',
     { nginx: 'proxy_hide_header Upgrade, but not where handshakes pass' }],
-  [/^(?!handshake)\w+ ERR_HTTP2/, 'This is no HTTP/2: offer http/1.1 (ALPN).',
+  [/^page ERR_HTTP2/, 'This is no HTTP/2: offer http/1.1 (ALPN).',
     { HAProxy: 'alpn http/1.1' }],
-  [/^\w+ (ERR_SSL|EPROTO)|^page (HPE_|ECONNRESET|400 .*HTTPS)/, 'Not this one: try http or https.'],
+  [/^\w+ (ERR_SSL|EPROTO)|^page (HPE_|ECONNRESET|400 .*HTTPS)/, 'Not that protocol: try http ' +
+    'or https.'],
   [/^\w+ Z_/, 'The body does not fit its Content-Encoding: compress it once, or not at all.'],
-  [/^(?!handshake)\w+ (50|E[A-Z]|Error: no complete)/, 'Nothing answers there, it hangs, or ' +
-    'limits requests: start it, see its log, try --timeout 60.', { IIS: 'see .github/HOSTING.md' }],
+  [/^\w+ (ECONNREFUSED|E.*NOTFOUND|EAI_AGAIN)/, 'Nothing answers there: start it, or try another.'],
+  [/^(?!handshake)\w+ (E[A-Z]|Error: no complete)/, 'It hangs, or hangs up: see its log, or try ' +
+    '--timeout 60.'],
+  [/^\w+ 50\d/, 'The host reaches no server, or limits requests.',
+    { IIS: 'see .github/HOSTING.md' }],
   [/^page 3/, 'The host redirects: check that address instead. For a login, use --header.'],
   [/^\w+ 401/, "The host asks for a login: try http://USER:PASSWORD@HOST/ or --header."],
   [/^password/, 'WebKit sends no password with a WebSocket: use a cookie.'],
   [/^page/, 'That is not the page: correct the URL, or let the host remove the folder from it.'],
   [/^slash/, 'The address lacks its slash: add it, and let the host redirect to it.'],
   [/^differ/, 'The servers behind this address differ: deploy the same version to all.'],
-  [/^cache/, 'Browsers load too much, or a cache keeps old files: cache nothing, and pass on ' +
+  [/^cache/, 'A cache keeps old files, or browsers load too much: cache nothing, and pass on ' +
     'Cache-Control, ETag and If-None-Match.',
     { nginx: 'expires off, proxy_cache off', Apache: 'CacheDisable /', Varnish: 'return (pass)' }],
   [/^file/, 'The host changes this, or answers here itself: pass on path, body and Content-Type.'],
@@ -35,7 +39,7 @@ const CAUSES = [
     'on both, with the port, or set ALLOWED_ORIGINS.',
     { nginx: 'proxy_set_header Host $http_host', Apache: 'ProxyPreserveHost On',
       IIS: 'preserveHostHeader="true"' }],
-  [/^handshake 426 .*1\.0/, 'A proxy uses HTTP/1.0.', { nginx: 'proxy_http_version 1.1' }],
+  [/^handshake 426 .*HTTP\/1\.0/, 'A proxy uses HTTP/1.0.', { nginx: 'proxy_http_version 1.1' }],
   [/^handshake (ERR_HTTP2|.* over HTTP\/2)/, 'The host refuses WebSockets over HTTP/2: offer none.',
     { Apache: 'H2WebSockets off', HAProxy: 'h2-workaround-bogus-websocket-clients' }],
   [/^handshake/, 'The host passes no WebSockets on, or changes them: pass on Upgrade (also next ' +

@@ -37,9 +37,12 @@ function judgePolicy(policy, isSecure) {
   /** @param {string} wanted */
   const find = (wanted) => directives.find(([name]) => name === wanted); // The first one counts.
   if (find('sandbox')?.includes('allow-same-origin') === false) return 'yes';
+  // Then a browser asks for https: in place of http:, but not on localhost.
+  if (!isSecure && find('upgrade-insecure-requests')) return 'perhaps';
   const verdicts = ['connect-src', 'script-src', 'style-src'].map((name) => {
-    const [, ...sources] = find(name) ?? find('default-src') ?? ['', '*'];
-    if (sources.includes("'self'") || sources.includes('*')) return '';
+    const [, ...sources] = find(`${name}-elem`) ?? find(name) ?? find('default-src') ?? ['', '*'];
+    const isStrict = sources.includes("'strict-dynamic'"); // Then hosts do not count.
+    if (!isStrict && (sources.includes("'self'") || sources.includes('*'))) return '';
     const protocol = name === 'connect-src' ? 'ws' : 'http';
     const fits = [`${protocol}:`, isSecure ? `${protocol}s:` : ''];
     const stops = sources.every((source) => !fits.includes(source) &&

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { OnRequest } from './app.js';
 import { createHistory } from './history.js';
@@ -9,12 +9,12 @@ const LOGIN = '<!DOCTYPE html><title>Sign in</title><form method="post"><label>S
 
 /**
  * A board: those who have the secret post JSON, and sign in at /login to read. It needs history.ts.
- * In src/server.ts: `createApp(stream, settings, onRequest)`. To post:
+ * For `createApp(stream, settings, onRequest)` in src/server.ts. To post:
  * `curl -H 'Authorization: Bearer SECRET' -d '{"text":"Hello"}' http://localhost:8888/post`
  */
 export function createBoard(secret: string) {
   const { publish, stream } = createHistory();
-  const cookie = `session=${randomUUID()}`;
+  const cookie = `session=${createHmac('sha256', secret).update('session').digest('base64url')}`;
 
   async function post(request: IncomingMessage): Promise<Reply> {
     if (request.headers.authorization !== `Bearer ${secret}`) return textReply(401, 'No secret.');
@@ -22,10 +22,11 @@ export function createBoard(secret: string) {
     if (body === undefined) return textReply(413, 'The body is over 10 KB.');
     try {
       const { text } = JSON.parse(body);
-      publish(text.trim()); // Only a string has trim().
+      if (typeof text !== 'string') return textReply(400, 'The JSON has no text.');
+      publish(text);
       return textReply(201, 'Posted.');
     } catch {
-      return textReply(400, 'The body is not JSON with a text.');
+      return textReply(400, 'The body is no JSON object.');
     }
   }
 

@@ -4,9 +4,9 @@ import type { Reader, Stream } from './reader.js';
 import { report } from './report.js';
 
 /**
- * A chat on several servers: a list in Redis, so `from` means the same on each, and no epoch is
- * needed. It grows without end, in Redis (`appendonly yes`) and in each server. It needs
- * history.ts, `npm install redis@6`, Node.js 20, and REDIS_URL.
+ * A chat on several servers: a list in Redis, so `from` means the same on each, without an epoch.
+ * It grows without end, in Redis (set `appendonly yes`) and in each server. It needs history.ts,
+ * `npm install redis@6`, Node.js 20, and REDIS_URL.
  */
 export function createRedisChat(): Stream {
   const url = process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379';
@@ -15,8 +15,7 @@ export function createRedisChat(): Stream {
   const { publish, follow, end } = createHistory(Infinity); // What was read of the list.
   const fail = (error: unknown): void => report('Redis', error);
   let reading = Promise.resolve();
-  // The list has grown, or may have while there was no connection.
-  const update = (): void => void (reading = reading.then(read));
+  const update = (): void => void (reading = reading.then(read)); // The list may have grown.
   for (const client of [redis, subscriber]) client.on('error', fail).connect().catch(fail);
   redis.on('ready', update);
   subscriber.on('ready', update).subscribe('chat', update).catch(fail);
