@@ -53,8 +53,13 @@ const NGINX: Row[] = [
   [1, /Content-Type is "text\/plain"/, change('Content-Type', 'text/plain')],
   [1, /without type="module"/, all(`sub_filter 'type="module"' '';`)],
   [1, /connect-src/, change('Content-Security-Policy', '"default-src https:"')],
+  [1, /connect-src/, change('Content-Security-Policy', '"default-src *; sandbox"')],
+  [0, /! .*a\.example/, change('Content-Security-Policy', '"style-src a.example"')],
+  [0, PASSES, all('gzip on; gzip_types *;')],
+  [0, PASSES, `; rewrite ^/x$ /x/ permanent; ${at('/x/', '', '127.0.0.1:8881/')}`, '/x'],
   [1, /Content-Encoding/, all('add_header Content-Encoding gzip;')],
   [1, /"upgrade":"".* no WebSockets/s, all('proxy_hide_header Upgrade;')],
+  [1, /"protocol":"x".* no WebSockets/s, all('add_header Sec-WebSocket-Protocol x always;')],
   [1, /"accept":"x".* no WebSockets/s, change('Sec-WebSocket-Accept', 'x')],
 ];
 const NGINX_HTTP = `${FIELDS} proxy_http_version 1.1;
