@@ -109,7 +109,7 @@ async function checkFile(url) {
   }
   if (versions.size > 1) throw fault('differ', `${versions.size} versions of ${pathname}`);
   // A script is no page.
-  const needed = pathname.endsWith('.js') ? /^200 \s*[^\s<]/ : type ? /^200/ : /^/;
+  const needed = !isPage && pathname.endsWith('.js') ? /^200 \s*[^\s<]/ : type ? /^200/ : /^/;
   const { body, headers, seen } = await attempt(what, 'GET', url, needed);
   const { etag = '""', age, 'cache-control': control = '', 'content-type': came = '' } = headers;
   if (type?.test(came) === false) throw fault(what, `${seen}, Content-Type is "${came}"`);
