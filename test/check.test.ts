@@ -22,7 +22,7 @@ test('npm run check passes a server, and names faults', async (t) => {
     response.end(TEXTS[request.url ?? ''] ?? request.headers.cookie);
   }).unref());
   for (const [args, code, text] of [
-    [`http://u:p@127.0.0.1:${port}/server-faye.js${whole}`, 0, /\n50 readers.*: ✔ \n! for[^]*WebKit/],
+    [`http://u:p@127.0.0.1:${port}/server-faye.js${whole}`, 0, /\n50 reader.* ✔ \n! for[^]*WebKit/],
     [`http://127.0.0.1:${silent}/ --timeout 1`, 1, /no complete response within 1 s .*\n {4}It h/],
     [`http://127.0.0.1:${hostile}/ --header Cookie:a=b`, 1, /: ✖\n {4}Seen: 200 'a=b' for GET \/,/],
     ...Object.keys(TEXTS).map((path) =>
