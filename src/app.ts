@@ -14,7 +14,7 @@ const NOT_FOUND = textReply(404, `Not found. The page is at /, or at ${SCRIPT} u
 const NOT_ALLOWED = textReply(405, 'Only GET and HEAD are allowed.', { Allow: 'GET, HEAD' });
 const UNAVAILABLE = textReply(503, 'The server is shutting down.', { Connection: 'close' });
 
-/** Asked first, at each request and upgrade; undefined leaves it to dante. `path` is decoded. */
+/** Asked first; undefined leaves it to dante. A promise that never settles holds a connection. */
 export type OnRequest =
   (request: IncomingMessage, path: string) => Reply | undefined | Promise<Reply | undefined>;
 type Origins = { allowedOrigins: Set<string> };
@@ -124,7 +124,7 @@ export function createApp(stream: Stream, { allowedOrigins }: Origins, onRequest
     await Promise.all([...left, stream.close?.()]);
   }
 
-  /** Closes readers with 4001, answers 503. Resolves when they (in 30 s) and the stream closed. */
+  /** Closes readers with 4001, and answers 503. Resolves when they have left, in 30 s at most. */
   const close = (): Promise<void> => (closed ??= shutDown());
   return { server, handleRequest, handleUpgrade, close };
 }

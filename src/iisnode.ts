@@ -6,7 +6,7 @@ export function hostInIisnode(server: Server, listen: { path: string } | { port:
   // A PORT of the machine wins over the one that iisnode sets (tjanczuk/iisnode#528).
   const remedy = 'Delete the variable PORT of this machine, then net stop was /y, net start w3svc.';
   if ('port' in listen) throw new SettingError(`PORT: "${listen.port}" is not a pipe. ${remedy}`);
-  // iisnode makes `keep-alive` of older Firefoxes' `keep-alive, Upgrade` (cprotocolbridge.cpp).
+  // Older Firefoxes send `keep-alive, Upgrade`; iisnode drops Upgrade (cprotocolbridge.cpp).
   server.on('connection', (socket) => socket.prependListener('data', repairHandshake));
   server.prependListener('upgrade', ({ socket }) => socket.off('data', repairHandshake));
 }

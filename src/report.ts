@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 
 const hours = new Map<string, { endMs: number; leftOut: number }>();
 
-/** Prints a line, a text once an hour. `detail` is cut and escaped: a stranger may cause it. */
+/** Prints a line, each text once an hour. `detail` is cut and escaped: strangers can cause it. */
 export function report(text: string, detail: unknown): void {
   const hour = hours.get(text);
   if (hour && performance.now() < hour.endMs) return void (hour.leftOut += 1);
