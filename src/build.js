@@ -8,7 +8,7 @@ process.chdir(join(__dirname, '..'));
 const isTest = process.argv[2] === 'test';
 const projects = isTest ? ['.', 'test/page.tsconfig.json', 'test'] : ['.'];
 const folders = isTest ? [['src', 'dist'], ['test', '.test']] : [['src', 'dist']];
-// Other projects compile the examples, and the types of the page's scripts.
+// Not each example is compiled, and the types of public/ have a project of their own.
 const isOther = (folder, name) => /test$/.test(folder) && /^(examples|public)[\\/]/.test(name);
 const list = (folder) => (existsSync(folder) ? readdirSync(folder, { recursive: true }) : [])
   .filter((name) => !isOther(folder, name));
