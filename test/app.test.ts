@@ -1,5 +1,6 @@
 import './support/bounds.js';
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
   writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,39 +12,165 @@ import { loadAssets } from '../dist/assets.js';
 import type { Stream } from '../dist/reader.js';
 import { createStream, startApp, startInMemory } from './support/app.js';
 import { ROOT } from './support/program.js';
-import { exchange, handshake, request } from './support/raw.js';
+import { createRandom, SEED } from './support/random.js';
+import { collect, exchange, handshake, parseResponse, request } from './support/raw.js';
 import { until } from './support/until.js';
 
 const PUBLIC = join(ROOT, 'public');
-const change = (name: string, values: (string | undefined)[]) =>
-  values.map((value) => ['/ws', { [name]: value }] as const);
+const HTML = /^<!doctype html>[^]*<\/html>\n$/i;
+const H2C = { Upgrade: 'h2c', Connection: 'Upgrade, HTTP2-Settings', 'HTTP2-Settings': 'AAMA' };
+const MESSAGES = '\x81\x03one\x81\x03two\x81\x03six';
+const END = '\x88\x02\x03\xe8'; // Close code 1000.
+const OWN = 'https://dante.example';
+const FROMS = ['-1', '1.5', 'abc', '', '1e0', '0x1', '%201', '3%0a', '4', '9'.repeat(400), '3?'];
+const KEYS = ['', 'AAAAAAAAAAAAAAAAAAAA', 'x'.repeat(22), `${'A'.repeat(22)}==x`];
+const change = (name: string, ...values: (string | undefined)[]) =>
+  values.map((value) => handshake('/ws', { [name]: value }));
 
-let app: Awaited<ReturnType<typeof startApp>>;
-before(async () => void (app = await startApp(createStream(['one', 'two', 'three'], 10))));
-after(() => app.close());
-const get = (target: string, headers = {}) => exchange(app.port, request(target, headers));
-
-for (const [what, expected, text, targets] of [
-  ['the page is at / and at every path that ends in the script', 200, /^<!doctype html>/i, [
+/** Requests, and the response to each of them. */
+type Rows = readonly [name: string, status: number, body: RegExp, requests: string[]][];
+/** Those that leave a connection open, unless a header says that they do not. */
+const PLAIN: Rows = [
+  ['the page is at / and at every path that ends in the script', 200, HTML, [
     '/', `/${SCRIPT}`, `/${SCRIPT}/`, `/dante/${SCRIPT.toUpperCase()}`, `/a/b/${SCRIPT}?x=1`,
     `/${SCRIPT}/${SCRIPT}`, '/%69ndex.html', 'HTTP://dante.example', 'https://dante.example?x',
-  ]],
+  ].map((target) => request(target))],
   ['an unknown path gets 404, and none escapes public/', 404, /^Not found\. [^\n]+\.\n$/, [
     '/missing.js', '/dante/', '/dante/ws', '/__proto__', '*', '/ws/', '/STYLE.CSS', '/%',
     `/${SCRIPT}style.css`, '/./index.html', '/index.html%00', '/../package.json',
     '/%2e%2e%2fpackage.json', '/..\\package.json', 'ftp://a.example/', '/xhttp://a.example/',
+  ].map((target) => request(target, { 'Content-Length': '0' }))],
+  ['other methods get 405', 405, /^Only GET/, [request('/', {}, { method: 'DELETE' })]],
+  ['HEAD gets no body', 200, /^$/, [request('/reading.js', {}, { method: 'HEAD' })]],
+  ['Expect changes nothing', 200, /{/, [request('/client.js', { Expect: 'nothing' })]],
+];
+/** The server closes the connection after these, or it is a stream from then on. */
+const LAST: Rows = [
+  ['a plain request for the stream gets 426', 426, /^A WebSocket needs/, [request('/ws')]],
+  ['other upgrades, or those with a body, are plain requests', 200, HTML, [
+    handshake('/', H2C), request('/', { 'Transfer-Encoding': 'chunked' }) + '1\r\na\r\n0\r\n\r\n',
   ]],
-  ['a plain request for the stream gets 426', 426, /^A WebSocket needs/, ['/ws']],
-] as const) {
-  test(what, async () => {
-    for (const target of targets) {
-      const { status, headers, body } = await get(target);
-      assert.equal(status, expected, target);
-      assert.deepEqual([headers['connection'], headers['upgrade']], ['close', undefined]);
-      assert.match(body, text);
+  ['so are those with HEAD', 200, /^$/, [handshake('/style.css', H2C, { method: 'HEAD' })]],
+  ['so are those with a tag', 304, /^$/, [handshake('/', { ...H2C, 'If-None-Match': '*' })]],
+  ['other methods get 405, with a body or an upgrade, too', 405, /^Only GET/, [
+    request('/', { 'Content-Length': '999' }, { method: 'POST' }) + 'x'.repeat(999),
+    request('dante.example:80', {}, { method: 'CONNECT' }),
+    handshake('/ws', {}, { method: 'PUT' }),
+  ]],
+  ['a handshake for another path gets 404', 404, /^Not found/, [
+    handshake('/wsx'), handshake('/'), handshake('/style.css'),
+  ]],
+  ['a handshake over HTTP/1.0 gets 426', 426, /this is HTTP\/1\.0/, [
+    handshake('/ws', {}, { version: '1.0' }),
+  ]],
+  ['a handshake that lacks a part gets 426', 426, /Upgrade and Connection, .* version 13/, [
+    ...change('Sec-WebSocket-Version', '8', '14', '13, 8', undefined),
+    ...change('Sec-WebSocket-Key', undefined, ...KEYS),
+    ...change('Connection', 'close', undefined), ...change('Upgrade', undefined),
+    handshake('/ws', { 'Content-Length': '3' }) + 'abc',
+  ]],
+  ['a handshake without Host gets 400', 400, /^The Host header/, change('Host', undefined)],
+  ['from is a number from 0 to total', 400, /^from is ".*", not a whole number from 0 to 3\.$/m,
+    FROMS.map((from) => handshake(`/ws?from=${from}`))],
+  ['pages of others get 403', 403, /^Pages of \S+ may not open streams of /, change('Origin',
+    'https://stranger.example', 'null', 'http://dante.example:8080', 'http://dante.example:443',
+    'http://dante.example.evil', 'ftp://x', 'http://undefined')],
+  ['a handshake gets 101', 101, /^$/, [
+    handshake(`/dante/${SCRIPT}/ws?x=1`),
+    ...change('Origin', undefined, 'http://dante.example', OWN, 'https://friend.example'),
+    handshake('/ws', { Origin: 'http://dante.example', Host: 'dante.example:80' }),
+    handshake('/ws', { Origin: OWN, Host: 'Dante.Example:443' }),
+    handshake('/ws', { Origin: OWN, 'X-Forwarded-Host': 'a.example' }),
+    handshake('/ws', { Origin: OWN, Host: 'x', 'X-Forwarded-Host': 'a , dante.example:443' }),
+    handshake('/ws', { Upgrade: 'WebSocket', 'Sec-WebSocket-Extensions': '@@@' }),
+  ]],
+];
+
+let app: Awaited<ReturnType<typeof startApp>>;
+before(async () => void (app = await startApp(createStream(['one', 'two', 'six'], 5))));
+after(() => app.close());
+const get = (target: string, headers = {}) => exchange(app.port, request(target, headers));
+
+for (const [name, status, text, requests] of [...PLAIN, ...LAST]) {
+  test(name, async () => {
+    for (const bytes of requests) {
+      const { headers: { date, ...headers }, body, ...response } = await exchange(app.port, bytes);
+      assert.equal(response.status, status, bytes);
+      assert.match(body, text, bytes);
+      assert.equal(Math.abs(Date.parse(date ?? '') - Date.now()) < 60_000, status !== 101);
+      if (status >= 400) assert.deepEqual(headers, {
+        connection: 'close',
+        ...(status === 405 && { allow: 'GET, HEAD' }),
+        ...(status === 426 && { 'sec-websocket-version': '13' }),
+        ...(bytes.includes('Sec-') && status === 426
+          && { connection: 'Upgrade, close', upgrade: 'websocket' }),
+        'content-type': 'text/plain; charset=utf-8',
+        'content-length': `${body.length}`,
+        'x-content-type-options': 'nosniff',
+      });
+      if (status === 101) assert.deepEqual(headers, {
+        connection: 'Upgrade',
+        upgrade: 'websocket',
+        'sec-websocket-accept': 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=', // RFC 6455 section 1.3
+      });
     }
   });
 }
+
+test(`random pipelines get their responses in order; SEED=${SEED}`, async (t) => {
+  const { mock } = t.mock.method(console, 'error', () => {});
+  const stream = createStream(['one', 'two', 'six'], 5);
+  const { server, port, close } = await startApp(stream, async (request) => {
+    for await (const _ of request); // Some leave before its end.
+    await turn();
+    return undefined;
+  });
+
+  /** Sends a random pipeline, and compares what comes back until the connection closes. */
+  async function play(seed: number): Promise<void> {
+    const random = createRandom(seed);
+    const below = (limit: number): number => Math.floor(random() * limit);
+    const pick = (rows: Rows) => {
+      const [, status, body, all] = rows[below(rows.length)] ?? assert.fail();
+      const bytes = all[below(all.length)] ?? '';
+      return { status, body, bytes: bytes.replace('Connection: close\r\n', '') };
+    };
+    const last = pick(LAST);
+    const expected = [...Array.from({ length: below(4) }, () => pick(PLAIN)), last];
+    const unanswered = last.status === 101 ? '' : request('/');
+    const bytes = expected.map((row) => row.bytes).join('') + unanswered;
+    const cut = below(bytes.length);
+    const ending = ['wait', 'half-close', 'end', 'resetAndDestroy'][below(4)];
+
+    const { socket, received } = collect(port);
+    const closed = once(socket, 'close');
+    socket.on('data', () => received().endsWith(END) && socket.end());
+    await once(socket, 'connect');
+    socket.write(bytes.slice(0, cut));
+    await turn();
+    if (ending === 'end' || ending === 'resetAndDestroy') return void socket[ending]();
+    socket.write(bytes.slice(cut));
+    await turn();
+    if (ending === 'half-close' && last.status !== 101) socket.end();
+    await closed;
+    let rest = received();
+    for (const row of expected) {
+      const response = parseResponse(rest, row.bytes.split(' ')[0]);
+      assert.equal(response?.status, row.status, `${ending} ${cut}: ${bytes}\n\n${received()}`);
+      assert.match(response.body, row.body, row.bytes);
+      rest = response.rest;
+    }
+    assert.equal(rest, last.status === 101 ? MESSAGES + END : '');
+  }
+
+  for (let done = 0; done < 500; done += 25) {
+    await Promise.all(Array.from({ length: 25 }, (_, i) => play(SEED + done + i)));
+  }
+  const closed = once(server, 'close'); // After all connections.
+  close();
+  await closed;
+  assert.doesNotMatch(mock.calls.flatMap((call) => call.arguments).join(), /failed/);
+});
 
 test('every file of public/ has its headers, also with 304', async () => {
   for (const name of readdirSync(PUBLIC)) {
@@ -73,57 +200,6 @@ test('every file of public/ has its headers, also with 304', async () => {
     }
   }
 });
-
-const OWN = 'https://dante.example';
-const FROMS = ['-1', '1.5', 'abc', '', '1e0', '0x1', '%201', '3%0a', '4', '9'.repeat(400), '3?'];
-const KEYS = ['', 'AAAAAAAAAAAAAAAAAAAA', 'x'.repeat(22), `${'A'.repeat(22)}==x`];
-for (const [status, body, rows] of [
-  [404, /^Not found/, [['/wsx', {}], ['/', {}], ['/style.css', {}]]],
-  [426, /Upgrade and Connection, .* version 13/, [
-    ...change('Sec-WebSocket-Version', ['8', '14', '13, 8', undefined]),
-    ...change('Sec-WebSocket-Key', [undefined, ...KEYS]),
-    ...change('Connection', ['close', undefined]), ...change('Upgrade', [undefined]),
-  ]],
-  [400, /^The Host header is missing/, change('Host', [undefined])],
-  [400, /^from is ".*", not a whole number from 0 to 3\.$/m,
-    FROMS.map((from) => [`/ws?from=${from}`, {}] as const)],
-  [403, /^Pages of \S+ may not open streams of /, [
-    ...change('Origin', ['https://stranger.example', 'null', 'http://dante.example:8080']),
-    ...change('Origin', ['http://dante.example:443', 'http://dante.example.evil', 'ftp://x']),
-    ...change('Origin', ['http://undefined']),
-  ]],
-  [101, /^$/, [
-    [`/dante/${SCRIPT}/ws?from=3&x=1`, {}],
-    ...change('Origin', [undefined, 'http://dante.example', OWN, 'https://friend.example']),
-    ['/ws', { Origin: 'http://dante.example', Host: 'dante.example:80' }],
-    ['/ws', { Origin: OWN, Host: 'Dante.Example:443' }],
-    ['/ws', { Origin: OWN, 'X-Forwarded-Host': 'a.example' }],
-    ['/ws', { Origin: OWN, Host: 'x', 'X-Forwarded-Host': 'a.example , dante.example:443' }],
-    ['/ws', { Upgrade: 'WebSocket', 'Sec-WebSocket-Extensions': '@@@' }],
-  ]],
-] as const) {
-  test(`a handshake gets ${status} (${body.source.slice(0, 22)}…)`, async () => {
-    for (const [target, changes] of rows) {
-      const response = await exchange(app.port, handshake(target, changes));
-      const { date = '', ...headers } = response.headers;
-      assert.equal(response.status, status, `${target} ${JSON.stringify(changes)}`);
-      assert.match(response.body, body);
-      assert.deepEqual(headers, status === 101 ? {
-        connection: 'Upgrade',
-        upgrade: 'websocket',
-        'sec-websocket-accept': 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=', // RFC 6455 section 1.3
-      } : {
-        connection: status === 426 ? 'Upgrade, close' : 'close',
-        ...(status === 426 && { upgrade: 'websocket', 'sec-websocket-version': '13' }),
-        'content-type': 'text/plain; charset=utf-8',
-        'content-length': `${response.body.length}`,
-        'x-content-type-options': 'nosniff',
-      });
-      assert.match(response.body, /^([^\n]+\n)?$/);
-      assert.equal(Math.abs(Date.parse(date) - Date.now()) < 60_000, status !== 101);
-    }
-  });
-}
 
 test('all files are served by their names, but no hidden ones, backups and folders', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'dante-assets-'));

@@ -7,7 +7,7 @@ import { createApp, SCRIPT, type OnRequest } from '../dist/app.js';
 import type { Stream } from '../dist/reader.js';
 import { textReply, type Reply } from '../dist/reply.js';
 import { createStream, listen, startApp, startInMemory } from './support/app.js';
-import { collect, exchange, handshake, request } from './support/raw.js';
+import { exchange, handshake, request } from './support/raw.js';
 import { openReader } from './support/reader.js';
 import { until } from './support/until.js';
 
@@ -89,32 +89,6 @@ test('a reply waits for a body that nobody has read, for 2 s at most', async (t)
   assert.equal(slow.received, '');
   clock.advance(1);
   assert.match(slow.received, / 405 .*\r\nConnection: close\r\n/s);
-});
-
-test('clients that leave while onRequest waits cost nothing', async (t) => {
-  const { mock } = t.mock.method(console, 'error', () => {});
-  const waiting: (() => void)[] = [];
-  const { port, ask } = await start(t, async (request, path) => {
-    if (path === '/') return undefined;
-    await new Promise<void>((resolve) => waiting.push(resolve));
-    for await (const _ of request);
-    if (path === '/fail') throw new Error('It cannot write.');
-    return path === '/no' ? textReply(403, 'No.') : undefined;
-  });
-  const texts = ['/ws', '/no', '/style.css'].flatMap((path) => [
-    handshake(path), handshake(path, H2C), request(path),
-  ]).concat(request('/fail', { 'Content-Length': '3' }, { method: 'POST' }));
-  for (const leave of ['end', 'resetAndDestroy', 'write'] as const) {
-    const sockets = texts.map((text) => collect(port, text).socket);
-    await until(() => waiting.length === texts.length, 'all to wait');
-    for (const one of sockets) leave === 'write' ? one.write('x'.repeat(9e4)) : one[leave]();
-    await sleep(50);
-    for (const go of waiting.splice(0)) go();
-    await sleep(50);
-    for (const socket of sockets) socket.destroy();
-  }
-  assert.equal((await ask(request('/'))).status, 200);
-  assert.deepEqual(mock.calls.map((call) => call.arguments), []);
 });
 
 test('frames that come while onRequest waits are read after it, in order', async (t) => {
