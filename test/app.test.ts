@@ -5,11 +5,10 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
   writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SCRIPT } from '../dist/app.js';
 import { loadAssets } from '../dist/assets.js';
-import type { Stream } from '../dist/reader.js';
 import { createStream, startApp, startInMemory } from './support/app.js';
 import { ROOT } from './support/program.js';
 import { createRandom, SEED } from './support/random.js';
@@ -86,15 +85,11 @@ const LAST: Rows = [
   ]],
 ];
 
-let app: Awaited<ReturnType<typeof startApp>>;
-before(async () => void (app = await startApp(createStream(['one', 'two', 'six'], 5))));
-after(() => app.close());
-const get = (target: string, headers = {}) => exchange(app.port, request(target, headers));
-
 for (const [name, status, text, requests] of [...PLAIN, ...LAST]) {
-  test(name, async () => {
+  test(name, async (t) => {
+    const { port } = await startApp(t, createStream(['one', 'two', 'six'], 5));
     for (const bytes of requests) {
-      const { headers: { date, ...headers }, body, ...response } = await exchange(app.port, bytes);
+      const { headers: { date, ...headers }, body, ...response } = await exchange(port, bytes);
       assert.equal(response.status, status, bytes);
       assert.match(body, text, bytes);
       assert.equal(Math.abs(Date.parse(date ?? '') - Date.now()) < 60_000, status !== 101);
@@ -120,7 +115,7 @@ for (const [name, status, text, requests] of [...PLAIN, ...LAST]) {
 test(`random pipelines get their responses in order; SEED=${SEED}`, async (t) => {
   const { mock } = t.mock.method(console, 'error', () => {});
   const stream = createStream(['one', 'two', 'six'], 5);
-  const { server, port, close } = await startApp(stream, async (request) => {
+  const { server, port, close } = await startApp(t, stream, async (request) => {
     for await (const _ of request); // Some leave before its end.
     await turn();
     return undefined;
@@ -172,7 +167,9 @@ test(`random pipelines get their responses in order; SEED=${SEED}`, async (t) =>
   assert.doesNotMatch(mock.calls.flatMap((call) => call.arguments).join(), /failed/);
 });
 
-test('every file of public/ has its headers, also with 304', async () => {
+test('every file of public/ has its headers, also with 304', async (t) => {
+  const { port } = await startApp(t, createStream([], 5));
+  const get = (target: string, headers = {}) => exchange(port, request(target, headers));
   for (const name of readdirSync(PUBLIC)) {
     const { headers: { date, ...fixed }, body } = await get(`/dante/${SCRIPT}/${name}?v=1`);
     assert.equal(body, readFileSync(join(PUBLIC, name), 'latin1'));
@@ -265,22 +262,6 @@ test('a client has 2 s to leave after a refusal, 60 s to read, 120 s to ask agai
     clock.advance(closedMs - openMs);
     assert.equal(socket.destroyed, true, bytes);
   }
-});
-
-test('close() resolves when the readers have left', async (t) => {
-  const order: string[] = [];
-  const begin: Stream['begin'] = (reader) => void reader.on('close', () => {
-    order.push('left');
-    throw new Error('a bug');
-  });
-  const { connect, close } = startInMemory(t, { begin });
-  const socket = connect(handshake());
-  await until(() => socket.received, 'the handshake');
-  const closed = close().then(() => order.push('closed'));
-  await turn();
-  socket.sendFrame(0x88, '\x0f\xa1');
-  await closed;
-  assert.deepEqual(order, ['left', 'closed']);
 });
 
 const MAX = Number.MAX_SAFE_INTEGER;

@@ -1,9 +1,9 @@
 import './support/bounds.js';
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createApp, SCRIPT, type OnRequest } from '../dist/app.js';
+import { createApp, SCRIPT } from '../dist/app.js';
 import type { Stream } from '../dist/reader.js';
 import { textReply, type Reply } from '../dist/reply.js';
 import { createStream, listen, startApp, startInMemory } from './support/app.js';
@@ -12,16 +12,9 @@ import { openReader } from './support/reader.js';
 import { until } from './support/until.js';
 
 const H2C = { Upgrade: 'h2c', Connection: 'Upgrade, HTTP2-Settings' };
-/** Starts an app that asks `onRequest` first; `ask` sends bytes and resolves with the response. */
-async function start(t: TestContext, onRequest: OnRequest) {
-  const { port, close } = await startApp(createStream(['one'], 5), onRequest);
-  t.after(() => close());
-  return { port, ask: (bytes: string) => exchange(port, bytes) };
-}
-
 test('onRequest is asked first, with the decoded path below the mount', async (t) => {
   let asked = '';
-  const { ask } = await start(t, ({ method }, path) => {
+  const { port } = await startApp(t, createStream(['one'], 5), ({ method }, path) => {
     asked = `${method} ${path}`;
     const isSecret = /secret|[*:]/.test(path);
     return isSecret ? textReply(401, 'Sign in.', { 'X-A': ['a', 'b'] }) : undefined;
@@ -32,15 +25,15 @@ test('onRequest is asked first, with the decoded path below the mount', async (t
     [401, '*', '*'], [404, '/missing', '/missing'],
   ] as const) {
     for (const bytes of [request(target), handshake(target, H2C)]) {
-      const { status: seen, headers, body } = await ask(bytes);
+      const { status: seen, headers, body } = await exchange(port, bytes);
       assert.deepEqual([seen, asked], [status, `GET ${path}`], bytes);
       if (status === 401) assert.deepEqual([headers['x-a'], body], ['a, b', 'Sign in.\n']);
     }
   }
-  assert.equal((await ask(handshake('/ws?secret'))).status, 101);
-  assert.equal((await ask(handshake('/secret'))).status, 401);
-  assert.equal((await ask(request('a:80', {}, { method: 'CONNECT' }))).status, 401);
-  const head = await ask(request('/secret', {}, { method: 'HEAD' }));
+  assert.equal((await exchange(port, handshake('/ws?secret'))).status, 101);
+  assert.equal((await exchange(port, handshake('/secret'))).status, 401);
+  assert.equal((await exchange(port, request('a:80', {}, { method: 'CONNECT' }))).status, 401);
+  const head = await exchange(port, request('/secret', {}, { method: 'HEAD' }));
   assert.deepEqual([head.status, head.headers['content-length']], [401, '9']);
 });
 
@@ -57,12 +50,13 @@ test('an onRequest that fails, or replies nonsense, is a 500 and one line', asyn
     '/name': () => textReply(200, 'x', { 'X A': 'x' }),
     '/nobody': () => ({ ...textReply(200, ''), body: undefined as unknown as string }),
   };
-  const { ask } = await start(t, (_, path) => replies[path]?.());
+  const stream = createStream(['one'], 5);
+  const { port } = await startApp(t, stream, (_, path) => replies[path]?.());
   for (const path of Object.keys(replies)) {
-    assert.equal((await ask(request(path))).status, 500, path);
-    assert.equal((await ask(handshake(path))).status, 500, path);
+    assert.equal((await exchange(port, request(path))).status, 500, path);
+    assert.equal((await exchange(port, handshake(path))).status, 500, path);
   }
-  assert.equal((await ask(request('/'))).status, 200);
+  assert.equal((await exchange(port, request('/'))).status, 200);
   assert.equal(mock.callCount(), 1);
   assert.match(`${mock.calls[0]?.arguments}`, /^A request failed: 'Error: \\x9B no at .*\.ts:/);
 });
@@ -128,7 +122,12 @@ test('shutting down asks onRequest no more, but sends what it answers', async (t
 });
 
 test('another server can host the app', async (t) => {
-  const app = createApp(createStream(['one', 'two'], 60_000), { allowedOrigins: new Set() });
+  const stream = createStream(['one', 'two'], 60_000);
+  let left = 0;
+  const app = createApp({ ...stream, begin(reader, ...rest) {
+    stream.begin(reader, ...rest);
+    reader.on('close', () => { left += 1; throw new Error('a bug'); });
+  } }, { allowedOrigins: new Set() });
   const host = createServer((request, response) => {
     void app.handleRequest(request, response);
     if (request.method === 'POST') response.writeHead(504).end(); // It is quicker.
@@ -137,9 +136,10 @@ test('another server can host the app', async (t) => {
   const url = `127.0.0.1:${await listen(host)}/dante/${SCRIPT}`;
   assert.equal((await fetch(`http://${url}`)).status, 200);
   assert.equal((await fetch(`http://${url}`, { method: 'POST', body: 'x' })).status, 504);
-  const { messages, closed } = openReader(`ws://${url}/ws?from=1`);
-  await closed;
-  assert.deepEqual(messages, ['two']);
+  const { messages, closed } = openReader(`ws://${url}/ws`);
+  await until(() => messages.length === 1, 'the first message');
   await app.close();
+  assert.equal(left, 1);
+  assert.equal((await closed).code, 4001);
   assert.equal((await fetch(`http://${url}`)).status, 503);
 });

@@ -25,11 +25,9 @@ before(() => {
 });
 
 async function start(t: TestContext, stream: Stream, onRequest?: OnRequest) {
-  const app = await startApp(stream, onRequest);
-  t.after(() => app.close());
-  const url = `http://127.0.0.1:${app.port}`;
-  const open = (query = '') => openReader(`ws://127.0.0.1:${app.port}/ws${query}`);
-  return { ...app, url, open };
+  const { port } = await startApp(t, stream, onRequest);
+  const open = (query = '') => openReader(`ws://127.0.0.1:${port}/ws${query}`);
+  return { port, url: `http://127.0.0.1:${port}`, open };
 }
 
 test('the live source sends JSON until its reader leaves', async (t) => {

@@ -52,7 +52,7 @@ test('more than 500 messages in a second close with 4008, and pings never do', a
   assert.equal(socket.received, '\x88\x1f\x0f\xa8too many messages in a second');
 });
 
-test('dante reads at most 20 KB a second, and nothing from a client that does not read', async (t) => {
+test('at most 20 KB a second are read, and nothing while the client does not read', async (t) => {
   const { clock, socket, reader } = await open(t);
   let bytes = 0;
   for (let second = 0; second < 60; second += 1) {
@@ -104,7 +104,8 @@ test('drained() waits until send() would send, or until the reader is closing', 
     fill();
     const drained = reader.drained();
     end();
-    assert.deepEqual([await drained, await reader.drained(), reader.send('z')], Array(3).fill(false));
+    const outcomes = [await drained, await reader.drained(), reader.send('z')];
+    assert.deepEqual(outcomes, [false, false, false]);
   }
   assert.doesNotMatch(socket.received, /z/);
 });
@@ -152,8 +153,7 @@ for (const [what, begin] of [
 }
 
 test('a reader at rest keeps nothing of what its client has sent', async (t) => {
-  const { port, close } = await startApp({ total: Infinity, begin() {} });
-  t.after(() => close());
+  const { port } = await startApp(t, { total: Infinity, begin() {} });
   setFlagsFromString('--expose-gc');
   const gc: () => void = runInNewContext('gc');
   const read = (): number => {

@@ -14,9 +14,11 @@ export async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port; // Only a path's address is a string.
 }
 
-export async function startApp(stream: Stream, onRequest?: OnRequest) {
+/** Starts an app on a free port until the test ends. */
+export async function startApp(t: TestContext, stream: Stream, onRequest?: OnRequest) {
   const allowedOrigins = new Set(['https://friend.example']);
   const app = createApp(stream, { allowedOrigins }, onRequest);
+  t.after(() => app.close());
   return { ...app, port: await listen(app.server) };
 }
 

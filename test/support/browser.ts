@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
-import { SCRIPT } from '../../dist/app.js';
+import { createApp, SCRIPT } from '../../dist/app.js';
 import { loadAssets } from '../../dist/assets.js';
 import type { Options, Reading, State } from '../../public/reading.js';
-import { createStream, startApp } from './app.js';
+import { createStream, listen } from './app.js';
 import { kill, track } from './bounds.js';
 import { ROOT } from './program.js';
 
@@ -110,16 +110,16 @@ function change(html: string, page: string): string {
 const profile = mkdtempSync(join(tmpdir(), 'dante-browser-'));
 const player = new EventEmitter();
 const scenes = on(player, 'scene');
-let app: Awaited<ReturnType<typeof startApp>>;
+let app: ReturnType<typeof createApp>;
 let browser: ChildProcess | undefined;
 
 before(async () => {
   const { total, begin } = createStream(MESSAGES, 5);
   const index = loadAssets(join(ROOT, 'public')).get('index.html') ?? assert.fail('No page.');
-  app = await startApp({ total, begin(reader, from, request) {
+  app = createApp({ total, begin(reader, from, request) {
     begin(reader, from, request);
     if (from === 0) setTimeout(() => reader.close(4001), 100); // The page reconnects.
-  } }, async (request, path) => {
+  } }, { allowedOrigins: new Set() }, async (request, path) => {
     const { url = '', headers } = request;
     const [, page = ''] = url.split('/');
     const answer = (body: string, type = 'text/javascript') =>
@@ -136,12 +136,13 @@ before(async () => {
     const script = SCRIPTS.get(page + path) ?? SCRIPTS.get(path);
     return script === undefined ? undefined : answer(script);
   });
+  const port = await listen(app.server);
   if (BROWSER) browser = track(spawn(BROWSER, [
     '--headless=new', '--no-sandbox', '--no-first-run', '--disable-gpu',
     '--disable-dev-shm-usage', '--disable-background-networking',
     // Else an elevated Chrome, as in CI, starts another one, which nobody could kill.
     ...(WINDOWS ? ['--do-not-de-elevate'] : []),
-    `--user-data-dir=${profile}`, `http://127.0.0.1:${app.port}/test`,
+    `--user-data-dir=${profile}`, `http://127.0.0.1:${port}/test`,
   ], { stdio: 'ignore', detached: !WINDOWS }));
 });
 
