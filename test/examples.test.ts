@@ -10,7 +10,7 @@ import type { OnRequest } from '../dist/app.js';
 import type { Stream } from '../dist/reader.js';
 import { startApp, startInMemory } from './support/app.js';
 import { ROOT } from './support/program.js';
-import { connectTo, handshake, request } from './support/raw.js';
+import { collect, handshake, request } from './support/raw.js';
 import { openReader } from './support/reader.js';
 import { until } from './support/until.js';
 
@@ -100,8 +100,8 @@ test('the board takes posts with the secret, and shows them to who has signed in
     const headers = { Authorization: `Bearer ${secret}` };
     return (await fetch(url + path, { method: 'POST', headers, body })).status;
   };
-  const leaving = connectTo(port);
-  leaving.write(request('/post', { Authorization: 'Bearer s3', 'Content-Length': '9' }) + '{');
+  const head = request('/post', { Authorization: 'Bearer s3', 'Content-Length': '9' });
+  const { socket: leaving } = collect(port, `${head}{`);
   await once(leaving, 'connect');
   leaving.destroy();
   assert.deepEqual([
@@ -111,16 +111,12 @@ test('the board takes posts with the secret, and shows them to who has signed in
     (await fetch(`${url}/ws`)).status, (await open().closed).code,
   ], [201, 401, 400, 400, 400, 413, 401, 401, 401, 1002]);
 
-  const signedIn = await fetch(`${url}/login`, {
-    method: 'POST', body: 'secret=s3', redirect: 'manual',
-  });
+  const form = { method: 'POST', body: 'secret=s3', redirect: 'manual' } as const;
+  const signedIn = await fetch(`${url}/login`, form);
   assert.deepEqual([signedIn.status, signedIn.headers.get('location')], [303, '.']);
   const [cookie = ''] = signedIn.headers.get('set-cookie')?.split(';') ?? [];
   assert.equal((await fetch(url, { headers: { cookie } })).status, 200);
-  const socket = connectTo(port);
-  let received = '';
-  socket.on('data', (chunk) => (received += chunk));
-  socket.write(handshake('/ws', { Cookie: `a=b; ${cookie}` }));
-  await until(() => received.endsWith('one'), 'the message');
+  const { socket, received } = collect(port, handshake('/ws', { Cookie: `a=b; ${cookie}` }));
+  await until(() => received().endsWith('one'), 'the message');
   socket.destroy();
 });

@@ -1,11 +1,10 @@
 import './support/bounds.js';
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { SCRIPT } from '../dist/app.js';
-import { kill } from './support/bounds.js';
 import { ROOT, runNode } from './support/program.js';
 import { collect, exchange, handshake, request } from './support/raw.js';
 import { until } from './support/until.js';
@@ -19,16 +18,11 @@ for (const to of [process.stdout, process.stderr]) {
 require(process.argv[1]);`;
 
 test('under iisnode the program serves the page and the stream on a pipe', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'dante-iis-'));
-  const isWindows = process.platform === 'win32';
-  const pipe = isWindows ? `\\\\.\\pipe\\dante-iis-${process.pid}` : join(folder, 'pipe');
+  const folder = process.platform === 'win32' ? '\\\\.\\pipe' : tmpdir();
+  const pipe = join(folder, `dante-iis-${process.pid}`);
   const env = { PORT: pipe, IISNODE_VERSION: '0.2.26' };
-  const { child, output, exited } = runNode(['-e', INTERCEPTOR, join(ROOT, SCRIPT)], env);
-  t.after(async () => {
-    kill(child);
-    await exited;
-    rmSync(folder, { recursive: true, force: true });
-  });
+  const { child, output } = runNode(['-e', INTERCEPTOR, join(ROOT, SCRIPT)], env);
+  t.after(() => void child.kill());
   await until(() => output.stdout + output.stderr, 'its first line');
   assert.deepEqual(output, { stdout: `Listening on ${pipe}\n`, stderr: '' });
   assert.match((await exchange(pipe, request(`/dante/${SCRIPT}`))).body, /<!doctype html>/i);
