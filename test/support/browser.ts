@@ -108,51 +108,45 @@ function change(html: string, page: string): string {
 }
 
 const profile = mkdtempSync(join(tmpdir(), 'dante-browser-'));
+process.on('exit', () => rmSync(profile, { recursive: true, force: true, maxRetries: 10 }));
 const player = new EventEmitter();
 const scenes = on(player, 'scene');
-let app: ReturnType<typeof createApp>;
-let browser: ChildProcess | undefined;
+const index = loadAssets(join(ROOT, 'public')).get('index.html') ?? assert.fail('No page.');
+const { total, begin } = createStream(MESSAGES, 5);
+const app = createApp({ total, begin(reader, from, request) {
+  begin(reader, from, request);
+  if (from === 0) setTimeout(() => reader.close(4001), 100); // The page reconnects.
+} }, { allowedOrigins: new Set() }, async (request, path) => {
+  const { url = '', headers } = request;
+  const [, page = ''] = url.split('/');
+  const answer = (body: string, type = 'text/javascript') =>
+    ({ status: 200, headers: { 'Content-Type': type }, body });
+  if (path === '/') return { ...index, status: 200, body: change(String(index.body), page) };
+  if (path === '/test') return answer((await scenes.next()).value[0], 'text/html');
+  if (path === '/done') {
+    player.emit('done', JSON.parse(await text(request)));
+    return answer('');
+  }
+  if (/^\/moved.*\/ws\?name=Ann$/.test(url) && headers['cache-control']) {
+    return { status: 302, headers: { Location: '/' }, body: '' };
+  }
+  const script = SCRIPTS.get(page + path) ?? SCRIPTS.get(path);
+  return script === undefined ? undefined : answer(script);
+});
 
+let browser: ChildProcess | undefined;
 before(async () => {
-  const { total, begin } = createStream(MESSAGES, 5);
-  const index = loadAssets(join(ROOT, 'public')).get('index.html') ?? assert.fail('No page.');
-  app = createApp({ total, begin(reader, from, request) {
-    begin(reader, from, request);
-    if (from === 0) setTimeout(() => reader.close(4001), 100); // The page reconnects.
-  } }, { allowedOrigins: new Set() }, async (request, path) => {
-    const { url = '', headers } = request;
-    const [, page = ''] = url.split('/');
-    const answer = (body: string, type = 'text/javascript') =>
-      ({ status: 200, headers: { 'Content-Type': type }, body });
-    if (path === '/') return { ...index, status: 200, body: change(String(index.body), page) };
-    if (path === '/test') return answer((await scenes.next()).value[0], 'text/html');
-    if (path === '/done') {
-      player.emit('done', JSON.parse(await text(request)));
-      return answer('');
-    }
-    if (/^\/moved.*\/ws\?name=Ann$/.test(url) && headers['cache-control']) {
-      return { status: 302, headers: { Location: '/' }, body: '' };
-    }
-    const script = SCRIPTS.get(page + path) ?? SCRIPTS.get(path);
-    return script === undefined ? undefined : answer(script);
-  });
-  const port = await listen(app.server);
+  const url = `http://127.0.0.1:${await listen(app.server)}/test`;
   if (BROWSER) browser = track(spawn(BROWSER, [
     '--headless=new', '--no-sandbox', '--no-first-run', '--disable-gpu',
     '--disable-dev-shm-usage', '--disable-background-networking',
     // Else an elevated Chrome, as in CI, starts another one, which nobody could kill.
-    ...(WINDOWS ? ['--do-not-de-elevate'] : []),
-    `--user-data-dir=${profile}`, `http://127.0.0.1:${port}/test`,
+    ...(WINDOWS ? ['--do-not-de-elevate'] : []), `--user-data-dir=${profile}`, url,
   ], { stdio: 'ignore', detached: !WINDOWS }));
 });
-
-after(async () => {
-  if (browser) {
-    kill(browser);
-    await once(browser, 'exit');
-  }
+after(() => {
   void app.close();
-  rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  if (browser) kill(browser);
 });
 
 /**
