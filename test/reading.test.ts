@@ -224,7 +224,7 @@ for (const [what, happen, ...outcomes] of OUTCOMES) {
   for (const [i, act] of ACTS.entries()) {
     test(`${act}() after ${what}: ${outcomes[i]}`, async (t) => {
       const begun = begin(t);
-      const { calls, reading, last, pass } = begun;
+      const { calls, shown, reading, last, pass } = begun;
       last().send('1');
       await happen(begun);
       const old = last();
@@ -233,6 +233,7 @@ for (const [what, happen, ...outcomes] of OUTCOMES) {
       if (reading.state.name === 'paused') await pass(20_000);
       assert.equal(calls.join() || reading.state.name, outcomes[i]);
       assert.equal(old.closed, reading.state.name !== 'reading');
+      assert.deepEqual(shown, act === 'restart' ? [] : ['1: 1']);
     });
   }
 }
