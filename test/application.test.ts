@@ -32,8 +32,8 @@ test('onRequest is asked first, with the decoded path below the mount', async (t
   }
   assert.equal((await exchange(port, handshake('/ws?secret'))).status, 101);
   assert.equal((await exchange(port, handshake('/secret'))).status, 401);
-  assert.equal((await exchange(port, request('a:80', {}, { method: 'CONNECT' }))).status, 401);
-  const head = await exchange(port, request('/secret', {}, { method: 'HEAD' }));
+  assert.equal((await exchange(port, request('a:80', { method: 'CONNECT' }))).status, 401);
+  const head = await exchange(port, request('/secret', { method: 'HEAD' }));
   assert.deepEqual([head.status, head.headers['content-length']], [401, '9']);
 });
 
@@ -70,7 +70,7 @@ test('a reply waits for a body that nobody has read, for 2 s at most', async (t)
     return textReply(204, '');
   });
   const post = (path: string, body: string) => connect(
-    request(path, { 'Content-Length': '3', Connection: 'keep-alive' }, { method: 'POST' }) + body);
+    request(path, { 'Content-Length': '3', Connection: 'keep-alive', method: 'POST' }) + body);
   const slow = post('/', 'a');
   for (const [path, expected] of [
     ['/', / 405 .*\.\n$/s], ['/part', / 200 .*abc\n/s], ['/whole', / 204 (?!.*Content-Length)/s],

@@ -31,7 +31,7 @@ test('under iisnode the program serves the page and the stream on a pipe', async
     // cprotocolbridge.cpp: any other Connection than Upgrade becomes keep-alive.
     ['/ws', 'Upgrade', 101], ['/ws', 'keep-alive', 101], ['/no', 'keep-alive', 404],
   ] as const) {
-    const first = request('/', { Connection: 'keep-alive' }, { method: 'HEAD' });
+    const first = request('/', { Connection: 'keep-alive', method: 'HEAD' });
     const { socket, received } = collect(pipe, first);
     await until(() => received().endsWith('\r\n\r\n'), 'the first response');
     // Another name, for the same header to come last.

@@ -40,19 +40,18 @@ export async function exchange(to: number | string, bytes: string) {
 }
 
 type Changes = Record<string, string | undefined>;
-type RequestLine = { method?: string; version?: string };
-/** A plain request. Headers that are undefined are left out. */
-export function request(target: string, headers: Changes = {}, line: RequestLine = {}): string {
-  const { method = 'GET', version = '1.1' } = line;
+/** A request with headers that are changed or, if undefined, left out, or another request line. */
+export function request(target: string, changes: Changes = {}): string {
+  const { method = 'GET', version = '1.1', ...headers } = changes;
   const all = Object.entries({ Host: 'dante.example', Connection: 'close', ...headers });
   const lines = all.map(([name, value]) => (value === undefined ? '' : `${name}: ${value}\r\n`));
   return `${method} ${target} HTTP/${version}\r\n${lines.join('')}\r\n`;
 }
 
-/** A handshake (RFC 6455 section 1.2), with headers changed, added or left out. */
-export function handshake(target = '/ws', changes: Changes = {}, line: RequestLine = {}): string {
+/** A handshake (RFC 6455 section 1.2), with the same changes. */
+export function handshake(target = '/ws', changes: Changes = {}): string {
   return request(target, {
     Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13',
     'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==', ...changes,
-  }, line);
+  });
 }
