@@ -117,7 +117,12 @@ const CHECKS = [
     for (const file of [page, ...found.files]) await checkFile(file);
   }],
   ['a browser can open the stream, and return', async () => {
-    for (const request of REQUESTS) (await attempt(...request)).socket?.destroy();
+    for (const request of REQUESTS) {
+      const { socket, body, seen } = await attempt(...request);
+      socket?.destroy();
+      const range = found.max ? ` from 0 to ${found.max}.` : ' number.';
+      if (/^from is "x"/.test(body) && !body.includes(range)) throw fault('max', seen);
+    }
   }],
   ['nothing else of the folder is served', async () => {
     // Some hosts answer any path with the same page.

@@ -3,21 +3,22 @@ const { once } = require('node:events');
 const http = require('node:http');
 const http2 = require('node:http2');
 const https = require('node:https');
+const { isIP } = require('node:net');
 const { setTimeout: sleep } = require('node:timers/promises');
+const tls = require('node:tls');
 const zlib = require('node:zlib');
 
-process.removeAllListeners('warning'); // Node 18's http2 warns of a host that is an IP address.
 const MAX_BYTES = 16 * 2 ** 20; // Of a body, packed or not, or of a message.
-/** @type {{}} Without autoSelectFamily, Node 18 tries ::1 only. Over TLS, a host may choose h2. */
-const SOCKET = { agent: false, autoSelectFamily: true, allowHTTP1: true };
+const SOCKET = { agent: false, autoSelectFamily: true }; // Without it, Node 18 tries ::1 only.
 const HANDSHAKE = { 'Cache-Control': 'no-cache', 'Sec-WebSocket-Version': '13',
   'Sec-WebSocket-Extensions': 'permessage-deflate' };
 // As Firefox sends it: some hosts do not find Upgrade next to keep-alive.
 const UPGRADE = { Connection: 'keep-alive, Upgrade', Upgrade: 'websocket',
   'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==' };
 // Of a 101, and what a browser wants to find there for that key (RFC 6455 section 1.3).
-const FIELDS = ['upgrade', 'connection', 'sec-websocket-accept', 'sec-websocket-protocol'];
-const ACCEPTED = /^websocket, .*\bupgrade\b.*, s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=, $/i;
+const FIELDS = ['upgrade', 'connection', 'sec-websocket-accept', 'sec-websocket-protocol',
+  'sec-websocket-extensions'];
+const ACCEPTED = /^websocket, .*\bupgrade\b.*, s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=, , (permes.*)?$/i;
 
 /** Resolves with what comes within `timeoutMs`. The status is 101 also for the 200 of an extended
  * CONNECT (RFC 8441), and is the code of an error that prevents a complete response.
@@ -52,9 +53,13 @@ async function askOverHttp1(url, isHandshake, headers) {
  * @param {URL} url @param {boolean} isHandshake @param {{}} headers */
 async function askOverHttp2(url, isHandshake, headers) {
   if (url.protocol === 'http:') return undefined;
-  const session = http2.connect(url.origin, SOCKET).on('error', () => {});
-  const [, socket] = await once(session, 'connect');
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const servername = isIP(host) ? '' : host;
+  const to = { ...SOCKET, host, servername, ALPNProtocols: ['h2', 'http/1.1'] };
+  const socket = tls.connect(Number(url.port) || 443, to);
+  await once(socket, 'secureConnect');
   if (socket.alpnProtocol !== 'h2') return void socket.destroy();
+  const session = http2.connect(url, { createConnection: () => socket }).on('error', () => {});
   const [settings] = await once(session, 'remoteSettings');
   if (isHandshake && !settings.enableConnectProtocol) return void session.destroy();
   const method = isHandshake && { ':method': 'CONNECT', ':protocol': 'websocket' };
