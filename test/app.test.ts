@@ -10,10 +10,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { SCRIPT } from '../dist/app.js';
 import { loadAssets } from '../dist/assets.js';
 import { createStream, startApp, startInMemory } from './support/app.js';
+import { collect, exchange, handshake, parseResponse, request, until } from './support/client.js';
 import { ROOT } from './support/program.js';
 import { createRandom, SEED } from './support/random.js';
-import { collect, exchange, handshake, parseResponse, request } from './support/raw.js';
-import { until } from './support/until.js';
 
 const PUBLIC = join(ROOT, 'public');
 const HTML = /^<!doctype html>[^]*<\/html>\n$/i;

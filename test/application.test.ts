@@ -7,9 +7,7 @@ import { createApp, SCRIPT } from '../dist/app.js';
 import type { Stream } from '../dist/reader.js';
 import { textReply, type Reply } from '../dist/reply.js';
 import { createStream, listen, startApp, startInMemory } from './support/app.js';
-import { exchange, handshake, request } from './support/raw.js';
-import { openReader } from './support/reader.js';
-import { until } from './support/until.js';
+import { exchange, handshake, openReader, request, until } from './support/client.js';
 
 const H2C = { Upgrade: 'h2c', Connection: 'Upgrade, HTTP2-Settings' };
 test('onRequest is asked first, with the decoded path below the mount', async (t) => {

@@ -9,10 +9,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { OnRequest } from '../dist/app.js';
 import type { Stream } from '../dist/reader.js';
 import { startApp, startInMemory } from './support/app.js';
+import { collect, handshake, openReader, request, until } from './support/client.js';
 import { ROOT } from './support/program.js';
-import { collect, handshake, request } from './support/raw.js';
-import { openReader } from './support/reader.js';
-import { until } from './support/until.js';
 
 before(() => {
   // What they import from src/, where copies of them may be.

@@ -5,9 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { SCRIPT } from '../dist/app.js';
+import { collect, exchange, handshake, request, until } from './support/client.js';
 import { ROOT, runNode } from './support/program.js';
-import { collect, exchange, handshake, request } from './support/raw.js';
-import { until } from './support/until.js';
 
 /** Instead of iisnode's interceptor.js: moves argv up, and write() returns nothing. */
 const INTERCEPTOR = `

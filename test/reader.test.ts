@@ -7,8 +7,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Reader, Stream } from '../dist/reader.js';
 import { startApp, startInMemory } from './support/app.js';
-import { connectTo, handshake } from './support/raw.js';
-import { until } from './support/until.js';
+import { connectTo, handshake, until } from './support/client.js';
 
 const SIGN_OF_LIFE = '\x82\x00'; // An empty binary message.
 

@@ -4,10 +4,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { collect, handshake, openReader, until } from './support/client.js';
 import { ROOT, runNode, SERVER, startServer } from './support/program.js';
-import { collect, handshake } from './support/raw.js';
-import { openReader } from './support/reader.js';
-import { until } from './support/until.js';
 
 const LOAD = `require(${JSON.stringify(SERVER)});`;
 

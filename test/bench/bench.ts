@@ -7,8 +7,7 @@ import { parseArgs } from 'node:util';
 import WebSocket from 'faye-websocket';
 import { createApp } from '../../dist/app.js';
 import { createStream, listen } from '../support/app.js';
-import { connectTo, handshake } from '../support/raw.js';
-import { until } from '../support/until.js';
+import { connectTo, handshake, until } from '../support/client.js';
 
 const string = { type: 'string' } as const;
 const { values } = parseArgs({ options: { readers: string, rounds: string, server: string } });

@@ -6,8 +6,8 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { connect, createServer } from 'node:net';
 import { pipeline } from 'node:stream';
 import { before, describe, test } from 'node:test';
+import { until } from '../support/client.js';
 import { ROOT, SERVER, runNode } from '../support/program.js';
-import { until } from '../support/until.js';
 
 /** How each host starts, which has a file in test/hosts/, and its port there. */
 const HOSTS = [

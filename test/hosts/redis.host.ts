@@ -7,9 +7,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { track } from '../support/bounds.js';
+import { openReader, until } from '../support/client.js';
 import { ROOT, startServer } from '../support/program.js';
-import { openReader } from '../support/reader.js';
-import { until } from '../support/until.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'dante-redis-'));
 process.on('exit', () => rmSync(folder, { recursive: true }));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, test } from 'node:test';
-import { until } from '../support/until.js';
+import { until } from '../support/client.js';
 import * as wine from './wine.js';
 
 const { scripts } = JSON.parse(readFileSync(join(wine.ROOT, 'package.json'), 'utf8'));

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import WebSocket from 'faye-websocket';
 
 /** Connects to a port of this machine, or to a pipe. */
 export const connectTo = (to: number | string): Socket =>
@@ -54,4 +56,27 @@ export function handshake(target = '/ws', changes: Changes = {}): string {
     Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13',
     'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==', ...changes,
   });
+}
+
+/** Opens the stream at a `ws:` URL. `opened` also resolves if the handshake has failed. */
+export function openReader(url: string, messages: string[] = []) {
+  const socket = new WebSocket.Client(url);
+  socket.on('message', ({ data }) => {
+    if (typeof data === 'string') messages.push(data); // Else it is a sign of life.
+  });
+  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
+    socket.on('close', ({ code, reason }) => resolve({ code, reason }));
+  });
+  const opened = Promise.race([new Promise<void>((resolve) => socket.on('open', resolve)), closed]);
+  return { socket, messages, opened, closed };
+}
+
+/** Asks `condition` until its answer is truthy, and returns it. Throws after `timeoutMs` ms. */
+export async function until<T>(condition: () => T | Promise<T>, what: string, timeoutMs = 30_000) {
+  const deadline = process.uptime() + timeoutMs / 1000; // A fake clock does not change it.
+  for (; process.uptime() < deadline; await sleep(5)) {
+    const answer = await condition();
+    if (answer) return answer;
+  }
+  throw new Error(`Waited ${timeoutMs} ms for ${what}.`);
 }
