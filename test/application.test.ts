@@ -17,22 +17,23 @@ test('onRequest is asked first, with the decoded path below the mount', async (t
     const isSecret = /secret|[*:]/.test(path);
     return isSecret ? textReply(401, 'Sign in.', { 'X-A': ['a', 'b'] }) : undefined;
   });
-  for (const [status, target, path] of [
-    [200, '/', '/'], [200, `/x/${SCRIPT}`, '/'], [200, `/${SCRIPT}/client.js?x`, '/client.js'],
-    [401, `/x/${SCRIPT}/secret`, '/secret'], [401, '/%73ecret%2ehtml', '/secret.html'],
-    [401, '*', '*'], [404, '/missing', '/missing'],
+  const secret = [request(`/x/${SCRIPT}/secret`), handshake('/secret'), handshake('/secret', H2C)];
+  for (const [status, wanted, ...requests] of [
+    [200, 'GET /', request('/'), request(`/x/${SCRIPT}`), handshake('/', H2C)],
+    [200, 'GET /client.js', request(`/${SCRIPT}/client.js?x`)],
+    [404, 'GET /missing', request('/missing'), handshake('/missing')],
+    [101, 'GET /ws', handshake('/ws?secret')],
+    [401, 'GET /secret', ...secret, request('/%73ecret')], [401, 'GET *', request('*')],
+    [401, 'HEAD /secret', request('/secret', { method: 'HEAD' })],
+    [401, 'CONNECT a:80', request('a:80', { method: 'CONNECT' })],
   ] as const) {
-    for (const bytes of [request(target), handshake(target, H2C)]) {
-      const { status: seen, headers, body } = await exchange(port, bytes);
-      assert.deepEqual([seen, asked], [status, `GET ${path}`], bytes);
-      if (status === 401) assert.deepEqual([headers['x-a'], body], ['a, b', 'Sign in.\n']);
+    for (const bytes of requests) {
+      const { status: seen, headers } = await exchange(port, bytes);
+      assert.deepEqual([seen, asked], [status, wanted], bytes);
+      const { 'x-a': own, 'content-length': length } = headers;
+      if (status === 401) assert.deepEqual([own, length], ['a, b', '9']);
     }
   }
-  assert.equal((await exchange(port, handshake('/ws?secret'))).status, 101);
-  assert.equal((await exchange(port, handshake('/secret'))).status, 401);
-  assert.equal((await exchange(port, request('a:80', { method: 'CONNECT' }))).status, 401);
-  const head = await exchange(port, request('/secret', { method: 'HEAD' }));
-  assert.deepEqual([head.status, head.headers['content-length']], [401, '9']);
 });
 
 test('an onRequest that fails, or replies nonsense, is a 500 and one line', async (t) => {
