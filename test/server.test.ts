@@ -1,7 +1,7 @@
 import './support/bounds.js';
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { networkInterfaces, tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { collect, handshake, openReader, until } from './support/client.js';
@@ -34,23 +34,6 @@ test('a start that fails says why and exits with 1, whatever the stream has open
     const { output, exited } = runNode(['-e', program], { PORT: '0', ...env });
     assert.deepEqual([await exited, output.stdout], [1, '']);
     assert.match(output.stderr, stderr);
-  }
-});
-
-test('without one of its parts, it prints one line with the remedy', async (t) => {
-  const cwd = mkdtempSync(join(tmpdir(), 'dante-'));
-  t.after(() => rmSync(cwd, { recursive: true, maxRetries: 10 }));
-  const filter = (path: string) => !/(\.git|\.test|node_modules.(typescript|\.bin))$/.test(path);
-  cpSync(ROOT, cwd, { recursive: true, filter });
-  for (const [part, line] of [
-    ['public', /^Repair public\/, or let this account read it: ENOENT.*public'\.\n$/],
-    ['node_modules/faye-websocket', /^Cannot find module 'faye-.*'\. Run npm install in .*\n$/],
-    ['dist', /^Cannot find module '.*server\.js'\. Run npm run build in .*\n$/],
-  ] as const) {
-    rmSync(join(cwd, part), { recursive: true });
-    const { output, exited } = runNode(['src/start.js'], { PORT: '0' }, cwd);
-    assert.equal(await exited, 1);
-    assert.match(output.stderr, line);
   }
 });
 
