@@ -11,13 +11,13 @@ import { connectTo, handshake, until } from './support/client.js';
 
 const SIGN_OF_LIFE = '\x82\x00'; // An empty binary message.
 
-/** Opens a reader in memory, whose stream is `begin`; `head` comes with the handshake. */
-async function open(t: TestContext, begin: Stream['begin'] = () => {}, head = '') {
+/** Opens a reader in memory, whose stream is `begin`. */
+async function open(t: TestContext, begin: Stream['begin'] = () => {}) {
   let opened: Reader | undefined;
   const { clock, connect } = startInMemory(t, {
     begin: (reader, ...rest) => begin((opened = reader), ...rest),
   });
-  const socket = connect(handshake() + head);
+  const socket = connect(handshake());
   const reader = await until(() => opened, 'the stream to begin');
   socket.received = socket.received.replace(/^HTTP[^]*?\r\n\r\n/, '');
   return { clock, socket, reader };
@@ -109,7 +109,7 @@ test('drained() waits until send() would send, or until the reader is closing', 
   assert.doesNotMatch(socket.received, /z/);
 });
 
-test('a silence of 5 s ends with a sign of life', async (t) => {
+test('5 s of silence end with a sign of life, 10 minutes without drain the socket', async (t) => {
   const { clock, socket, reader } = await open(t);
   clock.advance(4900);
   assert.equal(socket.received, '');
@@ -119,10 +119,6 @@ test('a silence of 5 s ends with a sign of life', async (t) => {
   assert.equal(socket.received, `${SIGN_OF_LIFE}\x81\x03one`);
   clock.advance(5100); // After 10 s.
   assert.equal(socket.received, `${SIGN_OF_LIFE}\x81\x03one${SIGN_OF_LIFE.repeat(2)}`);
-});
-
-test('a reader is disconnected if it does not drain for 10 minutes', async (t) => {
-  const { clock, socket, reader } = await open(t);
   for (const isSlow of [true, false]) {
     socket.isReading = false;
     reader.send('x'.repeat(100_000));
