@@ -94,7 +94,7 @@ async function checkFile(url) {
   await attempt('cache', 'GET', url, /^(?!304)\d/, { 'If-None-Match': `"${randomUUID()}"` });
   const { seen: again } = await load(url, { 'If-None-Match': etag });
   const caching = `${again}, Age ${age}, Cache-Control ${control}`;
-  if (!/^304 .*, Age 0, .*(no-cache|max-age=0\b)/i.test(caching)) warn('cache', caching);
+  if (!/^304 .*, Age 0, .*(no-(cache|store)|max-age=0\b)/i.test(caching)) warn('cache', caching);
 }
 
 /** The most fundamental first: the first failure explains those that would follow.
