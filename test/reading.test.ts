@@ -1,7 +1,6 @@
 import './support/bounds.js';
 import assert from 'node:assert/strict';
 import { copyFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { before, test, type TestContext } from 'node:test';
 import { setImmediate as settle } from 'node:timers/promises';
 import type { Reading as Class, Socket } from '../public/reading.js';
@@ -18,7 +17,7 @@ type Way = 'open' | 'silent' | number;
 let Reading: typeof Class;
 before(async () => {
   // A module, whatever package.json says.
-  copyFileSync(join(ROOT, 'public', 'reading.js'), join(__dirname, 'reading.mjs'));
+  copyFileSync(`${ROOT}/public/reading.js`, `${__dirname}/reading.mjs`);
   ({ Reading } = await import('./reading.mjs' as string));
 });
 
@@ -42,39 +41,36 @@ function begin(t: TestContext, { random = (): number => 1, total = Infinity } = 
   const clock = new FakeClock(t);
   t.mock.method(Math, 'random', random);
   const run = { epoch: 'a', earliest: 0, messages: [] as string[] }; // `earliest` are gone.
-  const server = { way: undefined as Way | undefined, run };
-  let socket = new FakeSocket();
-  const last = () => socket;
+  const server = { way: undefined as Way | undefined, run, socket: new FakeSocket() };
   const calls: string[] = []; // 'from N' for each WebSocket, 'asks' for each plain request.
   const shown: string[] = []; // What is on the page.
-  const arrive = (act: () => void): void => {
-    setTimeout(() => (server.way === 'silent' ? arrive(act) : act()), random() * 300);
+  const travel = async (ms = 0): Promise<void> => {
+    await new Promise<void>((arrive) => void setTimeout(arrive, ms + random() * 300));
+    if (server.way === 'silent') await travel();
   };
-  const serve = (to: FakeSocket, from: number, epoch = server.run.epoch) => {
+  const serve = async (to: FakeSocket, from: number, epoch = server.run.epoch) => {
     const { run } = server;
     let next = epoch === run.epoch ? Math.max(from, run.earliest) : run.earliest;
-    let greeting = [hello(run.epoch, next)];
-    const send = () => {
-      if (to.closed) return;
+    let data: string | ArrayBuffer = hello(run.epoch, next);
+    await travel(); // A round trip more than others.
+    for (await travel(); !to.closed; await travel(2000)) {
       if (server.way !== 'open' || server.run !== run || next < run.earliest) return to.fail();
-      to.send(...greeting, run.messages[next] ?? SIGN_OF_LIFE);
-      greeting = [];
+      to.send(data);
+      data = run.messages[next] ?? SIGN_OF_LIFE;
       next = Math.min(next + 1, run.messages.length);
-      setTimeout(() => arrive(send), 2000);
-    };
-    arrive(() => arrive(send)); // Two round trips.
+    }
   };
   const reading = new Reading({
     total,
     connect(from, epoch) {
       calls.push(`from ${from}`);
-      socket = new FakeSocket();
-      if (server.way !== undefined) serve(socket, from, epoch);
-      return socket;
+      server.socket = new FakeSocket();
+      if (server.way !== undefined) void serve(server.socket, from, epoch);
+      return server.socket;
     },
     async ask() {
       calls.push('asks');
-      await new Promise<void>(arrive);
+      await travel();
       if (server.way === 0) throw new Error('no connection');
       return typeof server.way === 'number' ? server.way : 426;
     },
@@ -85,126 +81,110 @@ function begin(t: TestContext, { random = (): number => 1, total = Infinity } = 
   const pass = async (ms: number) => {
     const endMs = clock.nowMs + ms;
     while (clock.next(endMs)) await settle();
-    clock.nowMs = endMs;
   };
   const lose = (way: Way, ms: number) => {
     server.way = way;
-    socket.fail();
+    server.socket.fail();
     return pass(ms);
   };
   reading.resume();
-  return { clock, server, last, calls, shown, reading, pass, lose };
+  return { clock, server, calls, shown, reading, pass, lose };
 }
 
-test('a reading ends with its last message, and closes by itself', (t) => {
-  const { reading, last } = begin(t, { total: 2 });
-  assert.equal(reading.state.name, 'connecting');
-  last().send('', '');
-  assert.deepEqual([reading.state, last().closed], [{ name: 'ended' }, true]);
-});
-
-test('a stream that ends early is tried three times more, then it has ended', (t) => {
-  const { clock, reading, last } = begin(t);
-  for (const messages of [[hello('a', 0, 46), '1'], [], [], ['2'], [], []]) {
-    last().send(...messages);
-    last().fail(1000);
-    assert.equal(reading.state.name, 'waiting');
+test('a stream that ends early is tried three times more; the last message ends it', (t) => {
+  const { clock, server, reading } = begin(t, { total: 3 });
+  for (const messages of [['1'], [], [], ['2'], [], [], [SIGN_OF_LIFE]]) {
+    assert.notEqual(reading.state.name, 'ended');
+    server.socket.send(...messages);
+    server.socket.fail(1000);
     clock.advance(4000);
   }
-  last().send(SIGN_OF_LIFE);
-  last().fail(1000);
   assert.deepEqual(reading.state, { name: 'ended', isEarly: true });
+  reading.restart();
+  assert.deepEqual(reading.state, { name: 'connecting' });
+  server.socket.send('1', '2', '3');
+  assert.deepEqual([reading.state, server.socket.closed], [{ name: 'ended' }, true]);
 });
 
 test('a reading goes where hello says, and clears what it has of another epoch', (t) => {
-  const { shown, reading, last } = begin(t, { total: 46 });
-  last().send('one', hello('a', 4, 46), 'five', hello('a', 5), 'six');
+  const { server, shown, reading } = begin(t, { total: 46 });
+  server.socket.send('one', hello('a', 4, 46), 'five', hello('a', 5), 'six');
   assert.deepEqual([shown, reading.total], [['1: one', '5: five', '6: six'], Infinity]);
-  last().send(hello('b', 1, 3), 'two', hello('b', 3, 3));
-  last().fail(1000);
+  server.socket.send(hello('b', 1, 3), 'two', hello('b', 3, 3));
+  server.socket.fail(1000);
   assert.deepEqual([shown, reading.total, reading.state], [['2: two'], 3, { name: 'ended' }]);
 });
 
 test('a connection without a message or a sign of life for 12 s is lost', (t) => {
-  const { clock, reading, calls, last } = begin(t);
-  const first = last();
+  const { clock, server, calls, reading } = begin(t);
+  const { socket } = server;
   for (const messages of [[], [''], [SIGN_OF_LIFE]]) {
     clock.advance(11_999);
-    first.send(...messages);
+    socket.send(...messages);
   }
   clock.nowMs += 14_000; // It was busy: a timer comes first, then what has arrived.
   clock.next();
-  first.send('');
-  clock.advance(11_999);
-  assert.deepEqual([first.closed, reading.heard], [false, 2]);
-  clock.advance(502);
-  first.send('late');
-  first.fail(1000);
+  socket.send('');
+  clock.advance(12_501);
+  socket.send('late');
+  socket.fail(1000);
   clock.advance(13_001); // The next one does not open.
   assert.deepEqual([...calls, reading.heard], ['from 0', 'from 2', 'asks', 2]);
 });
 
-test('random waits double from 0.5 s to 15 s; after 5 minutes all are a minute', (t) => {
-  const { clock, reading, last } = begin(t, { random: () => 0.9 });
+test('random waits double from 0.5 s to 15 s; after 5 minutes or code 4008, a minute', (t) => {
+  const { clock, server, reading } = begin(t, { random: () => 0.9 });
   const waits = [450, 900, 1800, 3600, 7200, ...Array(22).fill(13_500), 60_000, 60_000];
-  const resets = [() => last().send(''), () => last().send(SIGN_OF_LIFE), () => reading.restart()];
-  for (const reset of resets) {
+  const send = (data: string | ArrayBuffer) => server.socket.send(data);
+  for (const reset of [() => send(''), () => send(SIGN_OF_LIFE), () => reading.restart()]) {
     reset();
     for (const waitMs of waits) {
-      last().send(hello('a', reading.heard)); // To open is no reset.
-      last().fail();
+      send(hello('a', reading.heard)); // To open is no reset.
+      server.socket.fail();
       clock.advance(waitMs - 1);
       assert.equal(reading.state.seconds, 1);
       clock.advance(1);
       assert.equal(reading.state.seconds, 0);
     }
   }
-});
-
-test('after the close code 4008 a reading waits for a minute, and counts down', (t) => {
-  const { clock, reading, last } = begin(t);
-  last().send();
-  last().fail(4008);
+  send('');
+  server.socket.fail(4008);
   for (let seconds = 60; seconds >= 0; seconds -= 1) {
     assert.deepEqual(reading.state, { name: 'waiting', seconds, status: 4008 });
     clock.advance(1000);
   }
 });
 
-for (const [does, ways, ...next] of [
-  ['asks again', [0, 300, 399, 500], 'asks', 'asks'],
-  ['connects', [299, 400, 499], 'from 0', 'asks'],
-  ['waits for resume()', [401]],
+for (const [way, next] of [
+  [0, 'asks'], [300, 'asks'], [399, 'asks'], [500, 'asks'],
+  [299, 'from 0'], [400, 'from 0'], [499, 'from 0'], [401, undefined],
 ] as const) {
-  for (const way of ways) {
-    test(`after a failed handshake and the answer ${way} a reading ${does}`, async (t) => {
-      const { calls, server, reading, last, pass, lose } = begin(t);
-      await lose(way, 600_000);
-      assert.deepEqual(calls.slice(0, 4), ['from 0', 'asks', ...next]);
-      assert.equal(reading.state.status, way);
-      server.way = 'open';
-      reading.resume();
-      await pass(2000);
-      last().fail();
-      assert.deepEqual(reading.state, { name: 'waiting', seconds: 1, status: undefined });
-    });
-  }
+  test(`after a failed handshake and the answer ${way}: ${next ?? 'waits'}`, async (t) => {
+    const { calls, server, reading, pass, lose } = begin(t);
+    await lose(way, 600_000);
+    assert.deepEqual([calls[1], calls[2], reading.state.status], ['asks', next, way]);
+    server.way = 'open';
+    reading.resume();
+    await pass(2000);
+    server.socket.fail();
+    assert.deepEqual(reading.state, { name: 'waiting', seconds: 1, status: undefined });
+  });
 }
 
 for (const [answer, does, what] of [
   [503, 'ends', 'an attempt'], [426, 'keeps', 'an attempt'], [503, 'keeps', 'a connection'],
 ] as const) {
   test(`an answer ${answer} after more than 3 s ${does} ${what}`, async (t) => {
-    const { calls, server, last, pass, lose } = begin(t);
+    const { calls, server, pass, lose } = begin(t);
     await lose('silent', 3499);
     assert.deepEqual(calls, ['from 0', 'asks']);
     await pass(1); // 3 s after it asked, it connects.
     await lose('silent', 2000);
     assert.deepEqual(calls, ['from 0', 'asks', 'from 0', 'from 0']);
-    if (what === 'a connection') last().send();
+    if (what === 'a connection') server.socket.send();
     server.way = answer;
     await pass(300);
-    assert.deepEqual([last().closed, calls.length], [does === 'ends', 4]);
+    assert.deepEqual([server.socket.closed, calls.length], [does === 'ends', 4]);
   });
 }
 
@@ -214,25 +194,25 @@ const OUTCOMES: [string, (begun: ReturnType<typeof begin>) => unknown, ...string
   ['6 s of silence', ({ clock }) => clock.advance(6000), 'reading', 'paused', 'reading', 'from 0'],
   ['a long sleep', ({ clock }) => (clock.aheadMs += 6001), 'reading', 'paused', 'from 1', 'from 0'],
   ['a set clock', ({ clock }) => (clock.aheadMs -= 6001), 'reading', 'paused', 'from 1', 'from 0'],
-  ['a shutdown', ({ last }) => last().fail(4001), 'from 1', 'paused', 'from 1', 'from 0'],
+  ['a shutdown', ({ server }) => server.socket.fail(4001), 'from 1', 'paused', 'from 1', 'from 0'],
   ['a plain request', ({ lose }) => lose(503, 2200), 'asks', 'paused', 'asks', 'asks'],
   ['the answer 401', ({ lose }) => lose(401, 3000), 'asks', 'paused', 'waiting', 'asks'],
   ['a pause', ({ reading }) => reading.pause(), 'from 1', 'paused', 'paused', 'from 0'],
-  ['the end', ({ last }) => last().fail(1000), 'ended', 'ended', 'ended', 'from 0'],
+  ['the end', ({ server }) => server.socket.fail(1000), 'ended', 'ended', 'ended', 'from 0'],
 ];
 for (const [what, happen, ...outcomes] of OUTCOMES) {
   for (const [i, act] of ACTS.entries()) {
     test(`${act}() after ${what}: ${outcomes[i]}`, async (t) => {
       const begun = begin(t);
-      const { calls, shown, reading, last, pass } = begun;
-      last().send('1');
+      const { calls, server, shown, reading, pass } = begun;
+      server.socket.send('1');
       await happen(begun);
-      const old = last();
+      const { socket } = server;
       calls.length = 0;
       reading[act]();
       if (reading.state.name === 'paused') await pass(20_000);
       assert.equal(calls.join() || reading.state.name, outcomes[i]);
-      assert.equal(old.closed, reading.state.name !== 'reading');
+      assert.equal(socket.closed, reading.state.name !== 'reading');
       assert.deepEqual(shown, act === 'restart' ? [] : ['1: 1']);
     });
   }
@@ -245,17 +225,15 @@ test(`50 readings show one run, whole and in order, whatever happens; SEED=${SEE
     t.mock.restoreAll();
     const { clock, server, shown, reading, pass } = begin(t, { random });
     const ways = ['open', 'open', 'silent', 0, 302, 401, 404, 426, 503] as const;
-    const change = () => (server.way = ways[below(ways.length)]);
-    const post = () => server.run.messages.push(`${random()}`, `${random()}`);
-    const acts = [change, change, change, post, post, post,
+    const acts = [
+      () => (server.way = ways[below(ways.length)]),
       () => (server.run.earliest += below(1 + server.run.messages.length - server.run.earliest)),
       () => (server.run = { epoch: `${random()}`, earliest: 0, messages: [] }),
-      () => reading.pause(), () => reading.resume(), () => {
-        clock.aheadMs += below(60_000); // It sleeps, and wakes up.
-        reading.reconnectNow();
-      },
+      () => (clock.aheadMs += below(60_000)), // It sleeps.
+      () => reading.pause(), () => reading.resume(), () => reading.reconnectNow(),
     ];
     for (let act = 0; act < 60; act += 1) {
+      server.run.messages.push(`${random()}`, `${random()}`);
       acts[below(acts.length)]?.();
       await pass(below(20_000));
     }

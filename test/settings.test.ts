@@ -9,7 +9,6 @@ const LIST = 'https://a.example, http://B.example:8080,https://c.example:443,';
 const ORIGINS = ['https://a.example', 'http://b.example:8080', 'https://c.example'];
 test('settings come from the environment, or are the defaults', () => {
   for (const [env, changes] of [
-    [{}, {}],
     [{ PORT: '', HOST: ' ', INTERVAL_MS: ' ', ALLOWED_ORIGINS: ' ' }, {}],
     [{ PORT: '0', INTERVAL_MS: '1' }, { listen: { port: 0, host: '' }, intervalMs: 1 }],
     [{ PORT: '65535 ', HOST: ' localhost' }, { listen: { port: 65535, host: 'localhost' } }],

@@ -5,7 +5,7 @@ type Timer = { atMs: number; everyMs: number; callback: () => void; unref: () =>
 /** Replaces the global clocks and timers until the test ends. They stand still until advanced. */
 export class FakeClock {
   /** The monotonic clock. Add to it to let time pass while the process is busy: no timer fires. */
-  nowMs = 1000;
+  nowMs = 0;
   /** How far `Date.now()` is ahead: change it to set the clock, or to sleep as a phone does. */
   aheadMs = 1e12;
   timers: Timer[] = [];
@@ -13,31 +13,30 @@ export class FakeClock {
   constructor(t: TestContext) {
     t.mock.method(performance, 'now', () => this.nowMs);
     t.mock.method(Date, 'now', () => this.nowMs + this.aheadMs);
-    for (const name of ['setTimeout', 'setInterval'] as const) {
-      t.mock.method(globalThis, name, (callback: () => void, delayMs: number) => {
+    for (const kind of ['Timeout', 'Interval'] as const) {
+      t.mock.method(globalThis, `set${kind}` as const, (callback: () => void, delayMs: number) => {
         // Node and browsers alike: whole milliseconds, at least one.
         const ms = Math.max(1, Math.trunc(delayMs));
-        const everyMs = name === 'setInterval' ? ms : 0;
+        const everyMs = kind === 'Interval' ? ms : 0;
         const timer: Timer = { atMs: this.nowMs + ms, everyMs, callback, unref: () => timer };
         this.timers.push(timer);
         return timer;
       });
-    }
-    for (const name of ['clearTimeout', 'clearInterval'] as const) {
-      const clear = globalThis[name];
-      t.mock.method(globalThis, name, (timer: Timer & NodeJS.Timeout) => {
+      const clear = globalThis[`clear${kind}`];
+      t.mock.method(globalThis, `clear${kind}` as const, (timer: Timer & NodeJS.Timeout) => {
         this.timers = this.timers.filter((other) => other !== timer);
         clear(timer); // It may be a real one, from before.
       });
     }
   }
 
-  /** Advances to the next timer that is due by `endMs` and calls it. Returns false without one. */
+  /** Calls the next timer that is due by `endMs`. Without one, advances to then: false. */
   next(endMs = Infinity): boolean {
     const [next] = this.timers.sort((a, b) => a.atMs - b.atMs);
-    if (!next || next.atMs > endMs) return false;
+    const isDue = next !== undefined && next.atMs <= endMs;
+    this.nowMs = Math.max(this.nowMs, isDue ? next.atMs : endMs);
+    if (!isDue) return false;
     this.timers.shift();
-    this.nowMs = Math.max(this.nowMs, next.atMs);
     if (next.everyMs) this.timers.push(Object.assign(next, { atMs: this.nowMs + next.everyMs }));
     next.callback();
     return true;
@@ -47,6 +46,5 @@ export class FakeClock {
   advance(ms: number): void {
     const endMs = this.nowMs + ms;
     while (this.next(endMs));
-    this.nowMs = endMs;
   }
 }

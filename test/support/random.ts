@@ -5,7 +5,6 @@ export const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 *
 
 /** Returns a function like Math.random() that repeats itself for the same seed. */
 export function createRandom(seed: number): () => number {
-  let count = 0;
-  const next = () => createHash('sha1').update(`${seed} ${(count += 1)}`).digest();
-  return () => next().readUInt32LE() / 2 ** 32;
+  let last: Buffer = Buffer.from(`${seed}`);
+  return () => (last = createHash('sha1').update(last).digest()).readUInt32LE() / 2 ** 32;
 }
