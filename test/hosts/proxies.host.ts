@@ -75,7 +75,6 @@ const CHANGES: [output: RegExp, change: (frames: string) => string][] = [
 const folder = mkdtempSync('/tmp/dante-');
 chmodSync(folder, 0o755); // Varnish has a user of its own.
 process.on('exit', () => rmSync(folder, { recursive: true }));
-
 process.env['NODE_EXTRA_CA_CERTS'] = `${folder}/both.pem`;
 
 const start = (command: string, args: string[]) =>
