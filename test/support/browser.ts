@@ -4,10 +4,10 @@ import { EventEmitter, on, once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { json } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { createApp, SCRIPT } from '../../dist/app.js';
-import { loadAssets } from '../../dist/assets.js';
+import { loadAssets, PUBLIC } from '../../dist/assets.js';
 import type { Options, Reading, State } from '../../public/reading.js';
 import { createStream, listen } from './app.js';
 import { kill, track } from './bounds.js';
@@ -37,8 +37,8 @@ const READING = `export class Reading {
   constructor(options) { window.reading = Object.assign(this, options); }
   pause() { this.calls.push('pause'); }
   resume() { this.calls.push('resume'); }
-  reconnectNow() { this.calls.push('reconnectNow'); }
-  restart() { this.heard = 0; this.onClear(); this.set({ name: 'connecting' }); }
+  reconnectNow() { this.calls.push('wake'); }
+  restart() { this.calls.push('restart'); }
   set(state) { this.state = state; this.onState(state); }
   send(...messages) {
     for (const message of messages) {
@@ -48,21 +48,32 @@ const READING = `export class Reading {
     }
   }
 }`;
-const read = (...path: string[]) => readFileSync(join(ROOT, ...path), 'utf8');
-/** The scripts of staged pages, by name, or by page and name. */
-const SCRIPTS = new Map([
-  ['/watch.js', WATCH],
-  ['/reading.js', READING],
-  ['dante/reading.js', read('public', 'reading.js')],
-  ['/render.js', 'export const render = (message) => message;'],
-  ['own/render.js', read('public', 'render.js')],
-  ['load/render.js', read('test', 'examples', 'load.render.js')],
-  ['/form.js', read('test', 'examples', 'form.js')],
-  ['secure/client.js', read('public', 'client.js')
-    .replace('import.meta.url', "'https://me:secret@dante.example/a/client.js'")],
-]);
 type Stage = { calls: string[]; set(state: State): void; send(...messages: string[]): void };
 type Page = Window & typeof globalThis & { reading: Reading & Options & Stage };
+type Script = (helpers: ReturnType<typeof help>) => unknown;
+
+const index = loadAssets(PUBLIC).get('index.html') ?? assert.fail('No page.');
+const watched = String(index.body).replace('<script', '<script src="/watch.js"></script>$&');
+/** The page with a form, and without the poem's number and name of messages. */
+const stage = (max: string) => watched.replace('</main>', `<form><input name="text"></form>$&
+  <script type="module" src="server-faye.js/form.js"></script>`).replace(/ data-unit="[^"]*"/, '')
+  .replace(/<progress.*?>/, `<progress id="progress" ${max}>`);
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+/** What the server sends instead of dante's files, by path, or by the page's name and path. */
+const FILES = new Map([
+  ['/', stage('')],
+  ['dante/', stage('max="46"')],
+  ['own/', watched],
+  ['/watch.js', WATCH],
+  ['/reading.js', READING],
+  ['dante/reading.js', read('public/reading.js')],
+  ['/render.js', 'export const render = (message) => message;'],
+  ['own/render.js', read('public/render.js')],
+  ['examples/render.js', read('test/examples/load.render.js')],
+  ['/form.js', read('test/examples/form.js')],
+  ['secure/client.js', read('public/client.js')
+    .replace('import.meta.url', "'https://me:secret@dante.example/a/client.js'")],
+]);
 
 /** Runs in the browser, as scenes do: what they get. */
 function help() {
@@ -76,62 +87,40 @@ function help() {
   const isAtEnd = () => root.scrollHeight - page.innerHeight - page.scrollY < 2;
   const frames = () =>
     new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-  const until = async (condition: () => unknown) => {
-    for (const endMs = Date.now() + 20_000; !condition(); await frames()) {
-      if (Date.now() > endMs) throw new Error(`Waited 20 s for ${condition}: ${status()}`);
-    }
-  };
-  const { reading } = page;
-  return { frame, page, reading, root, $, style, status, items, isAtEnd, frames, until };
+  return { frame, page, reading: page.reading, root, $, style, status, items, isAtEnd, frames };
 }
-
-type Script = (helpers: ReturnType<typeof help>) => unknown;
 
 /** Runs in the browser: plays a scene with the page in a frame, and sends its result. */
 async function play(script: Script): Promise<void> {
-  const failure = new Promise((_, reject) => Object.assign(window, { fail: reject }));
+  const failure = new Promise((_, reject) => {
+    Object.assign(window, { fail: reject });
+    setTimeout(reject, 30_000, 'This scene took longer than 30 s.');
+  });
   const loaded = new Promise((resolve) => addEventListener('load', resolve));
-  const result = await Promise.race([failure, loaded.then(() => script(help()))])
+  const result = await Promise.race([failure, loaded.then(help).then(script)])
     .catch((error) => String(error.stack ?? error));
   await fetch('/done', { method: 'POST', body: JSON.stringify(result) });
   location.reload(); // To the next scene.
-}
-
-const FORM = `<form><input name="text"></form>
-  <script type="module" src="server-faye.js/form.js"></script>`;
-/** The page as it is below /own/; else with a form, and without an end but below /dante/. */
-function change(html: string, page: string): string {
-  const watched = html.replace('<script', '<script src="server-faye.js/watch.js"></script>$&');
-  if (page === 'own') return watched;
-  return watched.replace('</main>', `${FORM}$&`).replace(/ data-unit="[^"]*"/, '')
-    .replace(/<progress.*?>/, `<progress id="progress" ${page === 'dante' ? 'max="46"' : ''}>`);
 }
 
 const profile = mkdtempSync(join(tmpdir(), 'dante-browser-'));
 process.on('exit', () => rmSync(profile, { recursive: true, force: true, maxRetries: 10 }));
 const player = new EventEmitter();
 const scenes = on(player, 'scene');
-const index = loadAssets(join(ROOT, 'public')).get('index.html') ?? assert.fail('No page.');
+const redirects = [{ status: 302, headers: { Location: '/' }, body: '' }]; // Of fresh requests.
 const { total, begin } = createStream(MESSAGES, 5);
 const app = createApp({ total, begin(reader, from, request) {
   begin(reader, from, request);
   if (from === 0) setTimeout(() => reader.close(4001), 100); // The page reconnects.
 } }, { allowedOrigins: new Set() }, async (request, path) => {
   const { url = '', headers } = request;
-  const [, page = ''] = url.split('/');
-  const answer = (body: string, type = 'text/javascript') =>
-    ({ status: 200, headers: { 'Content-Type': type }, body });
-  if (path === '/') return { ...index, status: 200, body: change(String(index.body), page) };
-  if (path === '/test') return answer((await scenes.next()).value[0], 'text/html');
-  if (path === '/done') {
-    player.emit('done', JSON.parse(await text(request)));
-    return answer('');
-  }
-  if (/^\/moved.*\/ws\?name=Ann$/.test(url) && headers['cache-control']) {
-    return { status: 302, headers: { Location: '/' }, body: '' };
-  }
-  const script = SCRIPTS.get(page + path) ?? SCRIPTS.get(path);
-  return script === undefined ? undefined : answer(script);
+  if (path === '/done') player.emit('done', await json(request)); // The reply does not matter.
+  if (path === '/test') FILES.set(path, (await scenes.next()).value[0]);
+  if (/ws\?name=Ann$/.test(url) && headers['cache-control']) return redirects.pop();
+  const body = FILES.get(url.split('/')[1] + path) ?? FILES.get(path);
+  const type = path.endsWith('.js') ? 'text/javascript' : 'text/html';
+  const own = path === '/' ? index.headers : { 'Content-Type': type };
+  return body === undefined ? undefined : { status: 200, headers: own, body };
 });
 
 let browser: ChildProcess | undefined;
@@ -155,10 +144,9 @@ after(() => {
  */
 export function scene(name: string, script: Script, wanted: unknown, path = 'staged', frame = '') {
   test(name, { skip: !BROWSER && MISSING, timeout: 100_000 }, async () => {
-    const size = 'style="width: 800px; height: 568px; border: 0"';
-    const iframe = `<iframe src="/${path}/${SCRIPT}?name=Ann" ${size} ${frame}></iframe>`;
-    player.emit('scene', `<body><script>${help}${play}play(${script})</script>${iframe}`);
-    const [result] = await once(player, 'done');
-    assert.deepEqual(result, wanted);
+    const attributes = `src="/${path}/${SCRIPT}?name=Ann" width="800" height="568" ${frame}`;
+    player.emit('scene', `<body><script>${help}${play}play(${script})</script>
+      <iframe ${attributes}></iframe>`);
+    assert.deepEqual(await once(player, 'done'), [wanted]);
   });
 }
