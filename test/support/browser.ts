@@ -119,8 +119,8 @@ const app = createApp({ total, begin(reader, from, request) {
   if (/ws\?name=Ann$/.test(url) && headers['cache-control']) return redirects.pop();
   const body = FILES.get(url.split('/')[1] + path) ?? FILES.get(path);
   const type = path.endsWith('.js') ? 'text/javascript' : 'text/html';
-  const own = path === '/' ? index.headers : { 'Content-Type': type };
-  return body === undefined ? undefined : { status: 200, headers: own, body };
+  const sent = path === '/' ? index.headers : { 'Content-Type': type };
+  return body === undefined ? undefined : { status: 200, headers: sent, body };
 });
 
 let browser: ChildProcess | undefined;
