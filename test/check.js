@@ -65,6 +65,7 @@ async function watch(reader, maxMs) {
     if (binaries > 1 || (code === 1006 && ageMs < 500)) throw fault('handshake', seen);
     if (performance.now() - lastMs > SILENT_MS) throw fault('held', seen);
     if (code === 1006) throw fault('open', seen);
+    if (found.max && texts > found.max) throw fault('max', seen);
     const isComplete = code === 1000 && (!found.max || texts === found.max);
     if (code && code !== 1009 && !isComplete) throw fault('early', seen);
     if (code || performance.now() > endMs) return seen;
@@ -75,23 +76,24 @@ async function watch(reader, maxMs) {
 async function checkFile(url) {
   const isPage = url === page;
   const what = isPage || /(\/|\.js)$/i.test(page.pathname) ? 'file' : 'slash';
-  const load = (name = url, more = {}) => attempt(what, 'GET', name, /^(?!429|5)\d/, more);
+  const load = (more = {}) => attempt(what, 'GET', url, /^(?!429|503)\d/, more);
   const loads = await Promise.all(Array.from({ length: 10 }, () => load()));
   // Hosts add to a page, but not to other files.
-  const versions = loads.map(({ body }) => isPage ? judge.readPage(body, page).max : body);
+  const versions = loads.map(({ status, body }) =>
+    `${status} ${isPage ? judge.readPage(body, page).max : body}`);
   if (new Set(versions).size > 1) throw fault('differ', `${url.pathname} changes`);
   const { status, body, headers, seen } = await load();
   const { etag = '""', age = 0, 'cache-control': control, 'content-type': type = '' } = headers;
   const needed = isPage ? /^200 text\/html\b/i
     : /\.js$/.test(url.pathname) ? /^200 (text|application)\/(x-)?(java|ecma)script\b.*\n\s*[^\s<]/i
     : /\.css$/.test(url.pathname) ? /^200 text\/css\b/i : /^/; // An icon may be missing.
-  const isNeeded = needed.test(`${status} ${type}\n${body}`);
-  if (!isNeeded) throw fault(what, `${seen}, Content-Type is "${type}"`);
-  const other = await load(new URL(`?${randomUUID()}`, url)); // Not from a cache.
+  const isRight = needed.test(`${status} ${type}\n${body}`);
+  if (!isRight) throw fault(what, `${seen}, Content-Type is "${type}"`);
+  const other = await attempt(what, 'GET', new URL(`?${randomUUID()}`, url)); // Not from a cache.
   const isOld = !isPage && other.status === 200 && other.body !== body;
   if (isOld) throw fault('cache', `${other.seen} has other bytes than ${seen}`);
   await attempt('cache', 'GET', url, /^(?!304)\d/, { 'If-None-Match': `"${randomUUID()}"` });
-  const { seen: again } = await load(url, { 'If-None-Match': etag });
+  const { seen: again } = await load({ 'If-None-Match': etag });
   const caching = `${again}, Age ${age}, Cache-Control ${control}`;
   if (!/^304 .*, Age 0, .*(no-(cache|store)|max-age=0\b)/i.test(caching)) warn('cache', caching);
 }
@@ -142,7 +144,8 @@ const CHECKS = [
     // The end of the other one pushes through what was held back.
     if (busy.texts && !quiet.texts) warn('held', `the first message is late, ${late}`);
     // Some hosts cut a client's silence at 60 s.
-    return watch(quiet, !whole ? SILENT_MS : found.max ? Infinity : 75_000);
+    return watch(quiet, !whole ? SILENT_MS : found.max ? Infinity : 75_000)
+      .finally(() => quiet.socket.destroy());
   }],
   ['40 requests, 10 clients that vanish, and a pause do no harm to later requests', async () => {
     for (const pauseMs of [0, 0, 0, 0, 0, 0, 0, 0, 0, 6500]) {
@@ -172,6 +175,7 @@ async function main() {
   const login = Buffer.from(decodeURIComponent(`${username}:${password}`)).toString('base64');
   headers = { ...username && { Authorization: `Basic ${login}` }, ...Object.fromEntries(fields) };
   if (username) warn('password', `for ${page.host}`);
+  page.username = page.password = ''; // The header has them.
   for (const [name, check] of CHECKS) {
     process.stdout.write(`${name}: `);
     console.log(`✔ ${await check() ?? ''}`);

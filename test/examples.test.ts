@@ -3,23 +3,18 @@ import './support/bounds.js';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { startApp, startInMemory } from './support/app.js';
 import { collect, exchange, handshake, request, until } from './support/client.js';
 
-before(() => {
-  const text = "module.exports = require('../../dist/reply.js');\n";
-  writeFileSync(join(__dirname, 'examples', 'reply.js'), text);
-});
+writeFileSync(`${__dirname}/examples/reply.js`, "module.exports = require('../../dist/reply.js')");
 
 test('the live source sends JSON until its reader leaves', async (t) => {
   const { createLoad } = await import('./examples/load.js');
   const { connect } = startInMemory(t, createLoad(5));
   const socket = connect(handshake());
-  const nine = /({"used":\d+,"total":\d+}.*){9}$/s;
-  await until(() => nine.test(socket.received), 'nine messages');
+  await until(() => /({"used":\d+,"total":\d+}.*){9}$/s.test(socket.received), 'messages');
   socket.destroy();
 });
 

@@ -45,8 +45,7 @@ for (const [what, close, leastMs, line] of [
   ['a stream that never closes', 'await new Promise(() => {})', 3000, ''],
   [SILENT, '', 3000, ''],
 ] as const) {
-  const name = `signals close readers with 4001, and end it after ${leastMs} ms: ${what}`;
-  test(name, { skip }, async (t) => {
+  test(`signals close readers, and end it after ${leastMs} ms: ${what}`, { skip }, async (t) => {
     const program = `
       const app = require(${JSON.stringify(join(ROOT, 'dist', 'app.js'))});
       const { createApp } = app;

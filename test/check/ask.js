@@ -18,13 +18,15 @@ const UPGRADE = { Connection: 'keep-alive, Upgrade', Upgrade: 'websocket',
 // Of a 101, and what a browser wants to find there for that key (RFC 6455 section 1.3).
 const FIELDS = ['upgrade', 'connection', 'sec-websocket-accept', 'sec-websocket-protocol',
   'sec-websocket-extensions'];
-const ACCEPTED = /^websocket, .*\bupgrade\b.*, s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=, , (permes.*)?$/i;
+const RIGHT = /^\["websocket","[^"]*\bupgrade\b[^"]*","[^"]*",null,(null|"permessage-deflate.*)]$/i;
+const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
 
 /** Resolves with what comes within `timeoutMs`. The status is 101 also for the 200 of an extended
  * CONNECT (RFC 8441), and is the code of an error that prevents a complete response.
  * @param {URL} url @param {boolean} isHandshake @param {{}} more @param {number} timeoutMs */
 function ask(url, isHandshake, more, timeoutMs) {
-  const headers = { 'User-Agent': 'Mozilla/5.0', 'Accept-Encoding': 'gzip, deflate, br',
+  const headers = { 'User-Agent': 'Mozilla/5.0', 'Accept-Language': 'en',
+    'Accept-Encoding': 'gzip, deflate, br',
     ...isHandshake && { Origin: url.origin, ...HANDSHAKE }, ...more };
   const exchange = async () => await askOverHttp2(url, isHandshake, headers) ??
     askOverHttp1(url, isHandshake, headers);
@@ -44,8 +46,9 @@ async function askOverHttp1(url, isHandshake, headers) {
   const [response, socket, head] = await Promise.race(events);
   socket?.on('error', () => {}).unshift(head);
   const { statusCode: status, headers: came } = response;
-  const fields = FIELDS.map((name) => came[name]).join(', ');
-  if (status === 101 && !ACCEPTED.test(fields)) throw new Error(`101 with ${FIELDS}: ${fields}`);
+  const fields = JSON.stringify(FIELDS.map((name) => came[name]));
+  const isRight = came['sec-websocket-accept'] === ACCEPT && RIGHT.test(fields);
+  if (status === 101 && !isRight) throw new Error(`101 with ${fields}`);
   return { status, headers: came, body: socket ? '' : await read(response, came), socket };
 }
 
@@ -104,7 +107,7 @@ function follow(socket) {
       const long = bytes.subarray(2, start).reduce((sum, byte) => sum * 256 + byte, 0);
       const end = start + (start === 2 ? short : long);
       if (bytes.length < end) return;
-      if (first === 0x88) reader.code ||= short < 2 ? 1005 : bytes.readUInt16BE(start);
+      if (first === 0x88) reader.code ||= end < start + 2 ? 1005 : bytes.readUInt16BE(start);
       if ((first & 15) === 1) reader.texts += 1;
       if ((first & 15) === 2 && end > start) reader.binaries += 1;
       bytes = bytes.subarray(end);

@@ -50,9 +50,9 @@ const NGINX: Row[] = [
   [0, /! .*a\.example/, change('Content-Security-Policy', '"style-src a.example"')],
   [0, PASSES, `; rewrite ^/x$ /x/ permanent ${under('/x/')}`, '/x'],
   [1, /Content-Encoding/, all('add_header Content-Encoding gzip;')],
-  [1, /: , upgrade, .* no WebSockets/s, all('proxy_hide_header Upgrade;')],
-  [1, /=, x,'.* no WebSockets/s, all('add_header Sec-WebSocket-Protocol x always;')],
-  [1, /upgrade, x,.* no WebSockets/s, change('Sec-WebSocket-Accept', 'x')],
+  [1, /\[null,"upgrade",.* no WebSockets/s, all('proxy_hide_header Upgrade;')],
+  [1, /=","x",.* no WebSockets/s, all('add_header Sec-WebSocket-Protocol x always;')],
+  [1, /"upgrade","x",.* no WebSockets/s, change('Sec-WebSocket-Accept', 'x')],
 ];
 const NGINX_HTTP = `${FIELDS} proxy_http_version 1.1; default_type text/javascript;
   ssl_certificate both.pem; ssl_certificate_key both.pem;
