@@ -6,7 +6,7 @@ const CAUSES = [
   [/^many|^\w+ 429|^(pool|file|slash) 503/, 'The host limits a client: allow more.',
     { nginx: 'limit_conn, limit_req', Apache: 'MaxRequestWorkers', HAProxy: 'maxconn' }],
   [/^pool/, 'The host reuses closed connections: keep idle ones for less than 120 s.'],
-  [/^\w+ \w*(CERT|UNABLE)/, 'Renew the certificate, for this name, or set NODE_EXTRA_CA_CERTS.'],
+  [/^\w+ \w*(CERT|UNABLE)/, 'Renew the certificate for this name, or set NODE_EXTRA_CA_CERTS.'],
   [/^error ERR_HTTP2/, 'HTTP/2 has no Upgrade: WebKit rejects this, and may never return.',
     { nginx: 'proxy_hide_header Upgrade, but not where handshakes pass' }],
   [/^page ERR_HTTP2/, 'This is no HTTP/2: offer http/1.1.', { HAProxy: 'alpn http/1.1' }],
